@@ -1,0 +1,74 @@
+"""Remove what the answers leave out, and let `cruft update` find the template.
+
+cookiecutter renders this file before it runs; apart from the `tojson` at the end it is plain
+Python, so tests import its functions. It must stay pure: same answers, same files, for
+cruft runs it at each update.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+# A part is the name of a yes/no question, or question=choice. It stays when the answer chooses it;
+# otherwise its paths go. A path that is listed under two parts needs both.
+OPTIONAL: dict[str, list[str]] = {
+    "notebooks": ["notebooks", "tests/integration/test_notebooks.py"],
+}
+
+
+def is_chosen(part: str, answers: dict[str, Any]) -> bool:
+    question, _, choice = part.partition("=")
+    return bool(answers[question] == choice) if choice else bool(answers[question])
+
+
+def prune(root: Path, answers: dict[str, Any]) -> None:
+    for part, patterns in OPTIONAL.items():
+        if not is_chosen(part, answers):
+            for pattern in patterns:
+                for path in list(root.glob(pattern)):
+                    remove(path)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder, and the folders that this leaves empty."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    for folder in path.parents:
+        if any(folder.iterdir()):
+            break
+        folder.rmdir()
+
+
+def link(root: Path, answers: dict[str, Any]) -> None:
+    """Write .cruft.json for a project made by `cookiecutter <git URL>`; cruft writes its own."""
+    clone = answers.get("_repo_dir")  # cruft does not set it
+    if clone in (None, answers.get("_template")) or not Path(clone, ".git").exists():
+        return  # made by cruft, or from a local folder or a zip file
+    url = git(clone, "remote", "get-url", "origin")
+    state = {
+        "template": re.sub(r"^(\w+://)[^/@]*@", r"\1", url),  # no user name or token
+        "commit": git(clone, "rev-parse", "HEAD"),
+        "checkout": answers.get("_checkout"),
+        "context": {"cookiecutter": {k: v for k, v in answers.items() if not k.startswith("_")}},
+        "directory": None,
+    }
+    text = json.dumps(state, indent=2) + "\n"
+    (root / ".cruft.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def git(folder: str, *command: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", folder, *command], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    ANSWERS = dict(json.loads(r"""{{ cookiecutter.items() | list | tojson }}"""))
+    prune(Path.cwd(), ANSWERS)
+    link(Path.cwd(), ANSWERS)
