@@ -1,0 +1,235 @@
+"""configs/*.yml as one frozen, checked object. A wrong key or value is named with its file."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import UserError
+from .utils.files import write_text
+
+DEFAULT = Path("configs/default.yml")
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Section(BaseModel):
+    """Part of the configuration: unknown keys are refused, values cannot be changed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(Section):
+    """Where the raw table comes from and how much of it is in memory at a time."""
+
+    source: str = Field(description="path, URL, s3://, gs:// or az://; CSV or parquet")
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="expected checksum")
+    batch_rows: int = Field(250_000, ge=1, description="rows in memory at a time")
+
+    @property
+    def file_name(self) -> str:
+        """The file's name in data/raw: the last part of the source, without a query."""
+        return self.source.split("?")[0].split("#")[0].rstrip("/").replace("\\", "/").split("/")[-1]
+
+
+class Split(Section):
+    """How rows are dealt into train, validation and test; never re-drawn between versions."""
+
+    by: Literal["time", "random", "group"] = "time"
+    val_from: datetime | None = Field(None, description="by time: first moment of validation")
+    test_from: datetime | None = Field(None, description="by time: first moment of test")
+    val_fraction: Fraction = 0.15
+    test_fraction: Fraction = 0.15
+    group: str | None = Field(None, description="by group: column whose values stay together")
+    seed: int = Field(0, ge=0, description="by random or group")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Split":
+        if self.by == "time":
+            if self.val_from is None or self.test_from is None:
+                raise ValueError("by: time needs val_from and test_from, such as 2013-09-01")
+            if self.val_from >= self.test_from:
+                raise ValueError("val_from must be before test_from")
+        if self.by == "group" and self.group is None:
+            raise ValueError("by: group needs group, the name of a column")
+        if self.val_fraction + self.test_fraction >= 1:
+            raise ValueError("val_fraction + test_fraction must leave rows for training")
+        return self
+
+
+class Features(Section):
+    """What the model sees besides the schema's feature columns."""
+
+    derived: tuple[str, ...] = Field((), description="functions of features/feature_funcs.py")
+    trusted: tuple[str, ...] = Field((), description="known in time though they tell the target")
+    max_categories: int = Field(250, ge=1, description="most frequent categories kept per column")
+
+
+class Train(Section):
+    """Which model, and how it is fitted."""
+
+    model: Literal["dummy", "linear", "gradient_boosting"] = "gradient_boosting"
+    baseline: Literal["dummy", "linear", "gradient_boosting"] = "dummy"
+    seed: int = Field(0, ge=0, lt=2**31)
+    threads: int = Field(0, ge=0, description="0 = all cores")
+    interval_level: Fraction = Field(0.9, description="regression: coverage of the interval")
+    params: dict[str, Any] = Field({}, description="passed on to the model")
+
+
+class Evaluate(Section):
+    """What the report shows."""
+
+    slices: tuple[str, ...] = Field((), description="columns to break the metrics down by")
+    threshold: Fraction = Field(0.5, description="binary: probability from which it is a yes")
+    bootstrap: int = Field(500, ge=0, description="resamples for the intervals; 0 = none")
+    learning_curve: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.1, 0.25, 0.5, 1.0)
+
+
+class Paths(Section):
+    """Folders and files, relative to the folder the command runs in."""
+
+    schema_: Path = Field(Path("configs/schema.yml"), alias="schema")
+    raw: Path = Path("data/raw")
+    processed: Path = Path("data/processed")
+    models: Path = Path("models")
+    artifacts: Path = Path("artifacts")
+
+
+class Logging(Section):
+    """How the commands log."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["console", "json"] = "console"
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    task: Literal["classification", "regression"]
+    data: Data
+    split: Split
+    features: Features = Features()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+    paths: Paths = Paths()
+    logging: Logging = Logging()
+
+
+def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read a configuration file, the file it `extends`, and overrides from the environment.
+
+    `<PACKAGE>__TRAIN__SEED=1` sets `train.seed`; the value is read as YAML.
+
+    Args:
+        path: A YAML file; relative paths in it are relative to the working directory.
+        environ: Environment variables.
+
+    Raises:
+        UserError: A file is missing or is not YAML, or a key or value is wrong; exit code 2.
+    """
+    values = _read(path)
+    prefix = f"{(__package__ or '').upper()}__"
+    for name, text in sorted(environ.items()):
+        if name.upper().startswith(prefix):
+            *sections, key = name[len(prefix) :].lower().split("__")
+            target = values
+            for section in sections:
+                target = target.setdefault(section, {})
+                if not isinstance(target, dict):
+                    raise UserError(f"{name}: {section} is not a section of the config", 2)
+            target[key] = _parse(text, name)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        lines = [f"{path}: {_explain(problem)}" for problem in error.errors()]
+        raise UserError("\n".join(lines), 2) from None
+
+
+def update_yaml(path: Path, values: Mapping[str, Any]) -> None:
+    """Set keys such as "data.source" in a YAML file and keep its comments and order.
+
+    A value of `None` removes the key.
+    """
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 100
+    text = StringIO()
+    document = yaml.load(path.read_text(encoding="utf-8"))
+    for dotted, value in values.items():
+        *sections, key = dotted.split(".")
+        target = document
+        for section in sections:
+            target = target.setdefault(section, {})
+        if value is None:
+            target.pop(key, None)
+        else:
+            target[key] = value
+    yaml.dump(document, text)
+    write_text(path, text.getvalue())
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML 1.2 file that holds a mapping.
+
+    Raises:
+        UserError: No such file, not YAML, or not a mapping; exit code 2.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such file. Run from the project's folder, or name another file.", 2
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}", 2) from None
+    values = _parse(text, str(path))
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: expected `key: value` lines", 2)
+    return values
+
+
+def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    values = read_yaml(path)
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    parent = path.parent / str(base)
+    if parent in (*seen, path):
+        raise UserError(f"{path}: `extends` leads back to {parent}", 2)
+    return _merge(_read(parent, (*seen, path)), values)
+
+
+def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merge(base[key], value)
+        for key, value in top.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+    }
+    return base | top | both
+
+
+def _parse(text: str, where: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        raise UserError(f"{where}: not valid YAML: {error}", 2) from None
+
+
+def _explain(problem: Any) -> str:
+    key = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key `{key}`"
+    if problem["type"] == "missing":
+        return f"`{key}` is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = "" if isinstance(given, dict) else f" (it is {given!r})"
+    return f"`{key}`: {message}{shown}"

@@ -1,0 +1,1 @@
+"""Raw data: where it comes from, what it must look like."""

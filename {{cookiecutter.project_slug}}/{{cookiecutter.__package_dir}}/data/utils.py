@@ -1,0 +1,332 @@
+"""Tables in pieces: CSV and parquet are read and written batch by batch, in bounded memory."""
+
+import csv
+import gzip
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import polars as pl
+
+from ..errors import UserError
+
+T = TypeVar("T")
+CSV_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+PARQUET_ENDINGS = (".parquet", ".pq")
+
+
+def is_parquet(path: Path) -> bool:
+    """Tell parquet from CSV by the file's name.
+
+    Raises:
+        UserError: The ending is neither; exit code 2.
+    """
+    name = path.name.lower()
+    if name.endswith(PARQUET_ENDINGS):
+        return True
+    if name.endswith(CSV_ENDINGS):
+        return False
+    known = ", ".join(CSV_ENDINGS + PARQUET_ENDINGS)
+    raise UserError(f"{path}: unknown kind of table; the name must end in one of {known}", 2)
+
+
+def column_names(path: Path) -> list[str]:
+    """Return a table's column names.
+
+    Raises:
+        UserError: No such file, no header, or a name that stands twice; exit code 1 or 2.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file", 2)
+    if is_parquet(path):
+        names = list(_parquet(path).schema_arrow.names)
+    else:
+        names = _header(path)[0]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{path}: two columns have the same name: {', '.join(map(repr, twice))}")
+    if not names or "" in names:
+        raise UserError(f"{path}: the first line must name every column (got {names})")
+    return names
+
+
+def iter_batches(
+    path: Path,
+    batch_rows: int,
+    null_values: Sequence[str] = ("",),
+    columns: Sequence[str] | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Read a table in batches of at most `batch_rows` rows, in the file's order.
+
+    Parquet keeps its types. CSV columns all come as text (`Schema.cast` types them), so that one
+    bad value is reported like any other violation and does not end the reading.
+
+    Args:
+        path: CSV (also compressed with gzip; comma, semicolon, tab or bar) or parquet.
+        batch_rows: Upper bound of rows in a batch.
+        null_values: Texts that mean "missing" in CSV.
+        columns: Read only these columns.
+
+    Raises:
+        UserError: The file is missing, broken, or not UTF-8.
+    """
+    names = column_names(path)
+    wanted = names if columns is None else [name for name in names if name in set(columns)]
+    pieces = (
+        _parquet_batches(path, wanted, batch_rows)
+        if is_parquet(path)
+        else _csv_batches(path, names, wanted, null_values)
+    )
+    yield from _regroup(_named_errors(pieces, path), batch_rows)
+
+
+def count_rows(path: Path) -> int | None:
+    """Return the number of rows where the file says it (parquet), else None."""
+    return int(_parquet(path).metadata.num_rows) if is_parquet(path) else None
+
+
+def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
+    """Compute the next `depth` items in another thread while the present one is used."""
+    iterator = iter(items)
+    end: Any = object()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = [pool.submit(next, iterator, end) for _ in range(depth)]
+        try:
+            while (item := waiting.pop(0).result()) is not end:
+                waiting.append(pool.submit(next, iterator, end))
+                yield item
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+class Writer(Protocol):
+    """Takes batches, one after the other."""
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Append the rows."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class ParquetWriter:
+    """Writes batches to one parquet file (zstd level 1) in a thread of its own."""
+
+    def __init__(self, path: Path, metadata: dict[str, str] | None = None) -> None:
+        self._path = path
+        self._metadata = metadata or {}
+        self._writer: Any = None
+        self._pool = ThreadPoolExecutor(1)
+        self._pending: Any = None
+
+    def __enter__(self) -> "ParquetWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Append the rows; waits for the batch before, so at most two are in memory."""
+        if self._pending is not None:
+            self._pending.result()
+        self._pending = self._pool.submit(self._write, frame)
+
+    def close(self) -> None:
+        """Finish the file; raises what a write in the background raised."""
+        try:
+            if self._pending is not None:
+                self._pending.result()
+        finally:
+            self._pool.shutdown()
+            if self._writer is not None:
+                self._writer.close()
+
+    def _write(self, frame: pl.DataFrame) -> None:
+        import pyarrow.parquet as pq
+
+        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+        if self._writer is None:
+            schema = table.schema.with_metadata(self._metadata)
+            # Floats hardly repeat: a dictionary costs time and saves nothing.
+            texts = [f.name for f in schema if not str(f.type).startswith(("float", "double"))]
+            self._writer = pq.ParquetWriter(
+                self._path, schema, compression="zstd", compression_level=1, use_dictionary=texts
+            )
+        self._writer.write_table(table.cast(self._writer.schema))
+
+
+class CsvWriter:
+    """Writes batches to one CSV file, UTF-8 with Unix line ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._started = False
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Append the rows; the first call also writes the header."""
+        frame.write_csv(self._file, include_header=not self._started)
+        self._started = True
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+
+def stable_hash(frame: pl.DataFrame, seed: int = 0) -> np.ndarray:
+    """Hash each row's content to 64 bits, the same on every machine and in every release.
+
+    Numbers count by value (1 and 1.0 are equal), texts by their UTF-8 bytes, missing by its own
+    value. The mixing step is SplitMix64 (Steele, Lea and Flood, 2014).
+
+    Args:
+        frame: n rows of numbers, booleans, texts or datetimes.
+        seed: Another seed gives independent hashes.
+
+    Returns:
+        Array of n uint64.
+    """
+    total = np.full(frame.height, seed, dtype=np.uint64)
+    for column in frame:
+        total = _mix(total ^ _column_bits(column))
+    return total
+
+
+def _column_bits(column: pl.Series) -> np.ndarray:
+    missing = column.is_null().to_numpy()
+    if column.dtype == pl.String:
+        distinct = column.unique().drop_nulls().sort()
+        table = np.array([_text_bits(text) for text in distinct] or [0], dtype=np.uint64)
+        position = column.cast(pl.Enum(distinct)).to_physical().fill_null(0).to_numpy()
+        bits = table[position.astype(np.int64)]
+    else:
+        if column.dtype.is_temporal():
+            column = column.cast(pl.Datetime("us")).cast(pl.Int64)
+        numbers = column.cast(pl.Float64).fill_null(0.0).to_numpy() + 0.0  # -0.0 becomes 0.0
+        bits = np.ascontiguousarray(numbers).view(np.uint64)
+    return np.where(missing, np.uint64(0x9E3779B97F4A7C15), bits)
+
+
+def _text_bits(text: str) -> int:
+    from hashlib import blake2b
+
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _parquet(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path}: not a readable parquet file: {error}") from None
+
+
+def _parquet_batches(path: Path, columns: list[str], batch_rows: int) -> Iterator[pl.DataFrame]:
+    file = _parquet(path)
+    for number in range(file.num_row_groups):
+        if file.metadata.row_group(number).num_rows <= 2 * batch_rows:
+            # A whole group at once: its columns are decoded in parallel.
+            yield _from_arrow(file.read_row_group(number, columns=columns))
+        else:
+            for batch in file.iter_batches(batch_rows, row_groups=[number], columns=columns):
+                yield _from_arrow(batch)
+    if file.metadata.num_rows == 0:
+        yield _from_arrow(file.schema_arrow.empty_table().select(columns))
+
+
+def _from_arrow(table: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(table, rechunk=False)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _csv_batches(
+    path: Path, names: list[str], wanted: list[str], null_values: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    reader = pc.open_csv(
+        path,
+        read_options=pc.ReadOptions(block_size=8 << 20, column_names=names, skip_rows=1),
+        parse_options=pc.ParseOptions(delimiter=_header(path)[1], newlines_in_values=True),
+        convert_options=pc.ConvertOptions(
+            column_types={name: pa.string() for name in names},
+            include_columns=wanted,
+            null_values=list(null_values),
+            strings_can_be_null=True,
+        ),
+    )
+    empty = True
+    for batch in reader:
+        empty = False
+        yield _from_arrow(batch)
+    if empty:
+        yield pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
+
+
+def _header(path: Path) -> tuple[list[str], str]:
+    """Return the column names and the delimiter of a CSV file."""
+    open_file: Callable[..., Any] = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with open_file(path, "rt", encoding="utf-8-sig", newline="") as file:
+            line = file.readline(1 << 20)
+            delimiter = max(",;\t|", key=line.count) if line.strip() else ","
+            file.seek(0)
+            names = next(csv.reader(file, delimiter=delimiter), [])
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{path}: the text is not UTF-8. Convert it, for example with "
+            f"`iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}`."
+        ) from None
+    except (OSError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    return names, delimiter
+
+
+def _named_errors(pieces: Iterator[pl.DataFrame], path: Path) -> Iterator[pl.DataFrame]:
+    import pyarrow as pa
+
+    try:
+        yield from pieces
+    except pa.ArrowInvalid as error:
+        if "UTF8" in str(error):
+            raise UserError(f"{path}: the text is not UTF-8 ({error})") from None
+        if "Empty CSV" in str(error):
+            raise UserError(f"{path}: has a header and no rows") from None
+        raise UserError(f"{path}: broken table: {error}") from None
+
+
+def _regroup(pieces: Iterator[pl.DataFrame], batch_rows: int) -> Iterator[pl.DataFrame]:
+    """Cut and join pieces of any size into batches of `batch_rows` rows (the last: the rest)."""
+    held: list[pl.DataFrame] = []
+    height = 0
+    started = False
+    for piece in pieces:
+        held.append(piece)
+        height += piece.height
+        while height >= batch_rows:
+            joined = pl.concat(held)
+            yield joined.head(batch_rows)
+            started = True
+            held = [joined.slice(batch_rows)]
+            height -= batch_rows
+    if height or not started:
+        yield pl.concat(held)

@@ -1,0 +1,1 @@
+"""Predictions: one row, a batch, a file."""

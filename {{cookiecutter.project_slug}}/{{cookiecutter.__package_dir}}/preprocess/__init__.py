@@ -1,0 +1,1 @@
+"""From raw rows to numbers a model takes."""

@@ -1,0 +1,171 @@
+"""The fitted transformation as JSON: readable, diffable, executes nothing.
+
+`Plan` says how raw columns become model inputs. The batch path builds polars expressions from it,
+the server a single-row encoder; a property test holds both equal.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from ..data.columns import Column
+from ..features.feature_funcs import FEATURES
+from ..features.helpers import Feature
+from . import transforms
+from .transforms import Floats
+
+if TYPE_CHECKING:  # the server encodes single rows and does without polars
+    import polars as pl
+
+DENSE_LEVELS = 50  # one-hot columns at most, the most frequent; the rest are all zeros
+DENSE_CLIP = 10.0  # standard deviations
+
+
+class Input(BaseModel):
+    """One model input: where it comes from and what was fitted on the training rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    kind: Literal["number", "category"]
+    source: Literal["number", "boolean", "datetime", "category", "derived"]
+    levels: tuple[str, ...] = ()  # categories, the most frequent first; a code is a position
+    median: float = 0.0
+    mean: float = 0.0
+    std: float = 0.0
+
+
+class Plan(BaseModel):
+    """The fitted transformation from raw columns to model inputs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Literal["classification", "regression"]
+    target: str
+    classes: tuple[str, ...] | None  # labels of the classes, in the order of the probabilities
+    ids: tuple[str, ...]
+    time: str | None
+    columns: dict[str, Column]  # the raw columns that the inputs need
+    inputs: tuple[Input, ...]
+    schema_hash: str
+
+    @property
+    def features(self) -> tuple[Input, ...]:
+        """The model inputs, in the order of the arrays' columns."""
+        return self.inputs
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the plan's JSON."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    @cached_property
+    def categorical(self) -> list[int]:
+        """Positions of the inputs that are category codes."""
+        return [i for i, item in enumerate(self.inputs) if item.kind == "category"]
+
+    def expressions(self) -> "list[pl.Expr]":
+        """Return one float32 expression for each input, over a typed batch."""
+        import polars as pl
+
+        types = {name: column.type for name, column in self.columns.items()}
+        result = []
+        for item in self.inputs:
+            if item.source == "derived":
+                column = FEATURES[item.name].expression(types)
+            else:
+                column = pl.col(item.name)
+            if item.kind == "category":
+                column = transforms.encode_category(column, item.levels)
+            elif item.source == "datetime":
+                column = transforms.encode_datetime(column)
+            else:
+                column = transforms.encode_number(column)
+            result.append(column.alias(item.name))
+        return result
+
+    def encode(self, typed: "pl.DataFrame") -> Floats:
+        """Encode a typed batch.
+
+        Args:
+            typed: n rows with at least the plan's columns, typed by the schema.
+
+        Returns:
+            Array (n, inputs), C order; NaN is missing, categories are codes.
+        """
+        return np.ascontiguousarray(typed.select(self.expressions()).to_numpy(), dtype=np.float32)
+
+    def row_encoder(self) -> Callable[[Mapping[str, Any]], list[float]]:
+        """Compile the plan into a function from one row's values to one number an input.
+
+        The function takes plain values (number, text, bool, naive datetime or None) by column name
+        and equals `encode` on a batch of one row.
+        """
+        steps = [_row_step(item) for item in self.inputs]
+        return lambda row: [step(row) for step in steps]
+
+    def dense(self, codes: Floats) -> Floats:
+        """Impute, scale and clip numbers and one-hot categories, for models that need it.
+
+        Args:
+            codes: Array (n, inputs) as `encode` returns it.
+
+        Returns:
+            Array (n, dense columns) without NaN, C order.
+        """
+        parts = []
+        for i, item in enumerate(self.inputs):
+            x = codes[:, i]
+            if item.kind == "category":
+                parts.append(transforms.one_hot(x, min(len(item.levels), DENSE_LEVELS)))
+            else:
+                x = transforms.impute(x, item.median)
+                x = transforms.clip(transforms.scale(x, item.mean, item.std), DENSE_CLIP)
+                parts.append(x[:, None])
+        return np.ascontiguousarray(np.hstack(parts), dtype=np.float32)
+
+    def save(self, path: Path) -> None:
+        """Write the plan as JSON."""
+        path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Plan":
+        """Read a plan; pydantic's ValidationError where it is broken."""
+        return cls.model_validate_json(path.read_bytes())
+
+
+def derived(names: Sequence[str]) -> list[Feature]:
+    """Return the derived features of these names; KeyError for an unknown one."""
+    return [FEATURES[name] for name in names]
+
+
+def _row_step(item: Input) -> Callable[[Mapping[str, Any]], float]:
+    nan = float("nan")
+    name = item.name
+    code = {level: float(i) for i, level in enumerate(item.levels)}.get
+    if item.source == "derived":
+        value = FEATURES[name].value
+        if item.kind == "category":
+            return lambda row: code(value(row), nan)  # type: ignore[arg-type]  # None is no level
+        return lambda row: nan if (v := value(row)) is None else float(v)
+    if item.kind == "category":
+        return lambda row: code(row[name], nan)
+    if item.source == "datetime":
+        epoch = datetime(1970, 1, 1)
+        day = transforms.DAY_MICROSECONDS
+
+        def days(row: Mapping[str, Any]) -> float:
+            moment = row[name]
+            if moment is None:
+                return nan
+            delta = moment - epoch
+            return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) / day
+
+        return days
+    return lambda row: nan if row[name] is None else float(row[name])
