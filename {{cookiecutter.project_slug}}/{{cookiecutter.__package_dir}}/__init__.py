@@ -1,1 +1,1 @@
-"""Data, training and prediction of this project; `cli` is the entry for people, the rest for code."""
+"""Data, training and prediction of this project; people start at `cli`."""

@@ -26,8 +26,10 @@ class Data(Section):
     """Where the raw table comes from and how much of it is in memory at a time."""
 
     source: str = Field(description="path, URL, s3://, gs:// or az://; CSV or parquet")
-    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$", description="expected checksum")
-    batch_rows: int = Field(250_000, ge=1, description="rows in memory at a time")
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="expected checksum"
+    )
+    batch_rows: int = Field(default=250_000, ge=1, description="rows in memory at a time")
 
     @property
     def file_name(self) -> str:
@@ -39,12 +41,16 @@ class Split(Section):
     """How rows are dealt into train, validation and test; never re-drawn between versions."""
 
     by: Literal["time", "random", "group"] = "time"
-    val_from: datetime | None = Field(None, description="by time: first moment of validation")
-    test_from: datetime | None = Field(None, description="by time: first moment of test")
+    val_from: datetime | None = Field(
+        default=None, description="by time: first moment of validation"
+    )
+    test_from: datetime | None = Field(default=None, description="by time: first moment of test")
     val_fraction: Fraction = 0.15
     test_fraction: Fraction = 0.15
-    group: str | None = Field(None, description="by group: column whose values stay together")
-    seed: int = Field(0, ge=0, description="by random or group")
+    group: str | None = Field(
+        default=None, description="by group: column whose values stay together"
+    )
+    seed: int = Field(default=0, ge=0, description="by random or group")
 
     @model_validator(mode="after")
     def _complete(self) -> "Split":
@@ -63,9 +69,15 @@ class Split(Section):
 class Features(Section):
     """What the model sees besides the schema's feature columns."""
 
-    derived: tuple[str, ...] = Field((), description="functions of features/feature_funcs.py")
-    trusted: tuple[str, ...] = Field((), description="known in time though they tell the target")
-    max_categories: int = Field(250, ge=1, description="most frequent categories kept per column")
+    derived: tuple[str, ...] = Field(
+        default=(), description="functions of features/feature_funcs.py"
+    )
+    trusted: tuple[str, ...] = Field(
+        default=(), description="known in time though they tell the target"
+    )
+    max_categories: int = Field(
+        default=250, ge=1, description="most frequent categories kept per column"
+    )
 
 
 class Train(Section):
@@ -73,25 +85,29 @@ class Train(Section):
 
     model: Literal["dummy", "linear", "gradient_boosting"] = "gradient_boosting"
     baseline: Literal["dummy", "linear", "gradient_boosting"] = "dummy"
-    seed: int = Field(0, ge=0, lt=2**31)
-    threads: int = Field(0, ge=0, description="0 = all cores")
-    interval_level: Fraction = Field(0.9, description="regression: coverage of the interval")
-    params: dict[str, Any] = Field({}, description="passed on to the model")
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    threads: int = Field(default=0, ge=0, description="0 = all cores")
+    interval_level: Fraction = Field(
+        default=0.9, description="regression: coverage of the interval"
+    )
+    params: dict[str, Any] = Field(default={}, description="passed on to the model")
 
 
 class Evaluate(Section):
     """What the report shows."""
 
-    slices: tuple[str, ...] = Field((), description="columns to break the metrics down by")
-    threshold: Fraction = Field(0.5, description="binary: probability from which it is a yes")
-    bootstrap: int = Field(500, ge=0, description="resamples for the intervals; 0 = none")
+    slices: tuple[str, ...] = Field(default=(), description="columns to break the metrics down by")
+    threshold: Fraction = Field(
+        default=0.5, description="binary: probability from which it is a yes"
+    )
+    bootstrap: int = Field(default=500, ge=0, description="resamples for the intervals; 0 = none")
     learning_curve: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.1, 0.25, 0.5, 1.0)
 
 
 class Paths(Section):
     """Folders and files, relative to the folder the command runs in."""
 
-    schema_: Path = Field(Path("configs/schema.yml"), alias="schema")
+    schema_: Path = Field(default=Path("configs/schema.yml"), alias="schema")
     raw: Path = Path("data/raw")
     processed: Path = Path("data/processed")
     models: Path = Path("models")

@@ -20,7 +20,9 @@ class Column(BaseModel):
     min: float | datetime | None = None
     max: float | datetime | None = None
     values: tuple[str | int | float | bool, ...] | None = None
-    format: str | None = Field(None, description="of a date written in another way than ISO 8601")
+    format: str | None = Field(
+        default=None, description="of a date written in another way than ISO 8601"
+    )
     unit: str | None = None
     description: str = ""
 

@@ -9,7 +9,6 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ..config import Config
@@ -193,7 +192,7 @@ def _sweep(raw: Path) -> None:
 
 def _without_secrets(source: str) -> str:
     """Drop user, password and query (signed URLs) from what is shown and stored."""
-    parts: Any = urlsplit(source)
+    parts = urlsplit(source)
     if len(parts.scheme) < 2:  # a path, perhaps with a Windows drive
         return source
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -131,9 +131,7 @@ class Schema(BaseModel):
     def hash(self) -> str:
         """SHA-256 of what matters to data and model; a new description leaves it as it is."""
         text = json.dumps(
-            self.model_dump(
-                mode="json", exclude={"columns": {"__all__": {"description", "unit"}}}
-            ),
+            self.model_dump(mode="json", exclude={"columns": {"__all__": {"description", "unit"}}}),
             sort_keys=True,
         )
         return hashlib.sha256(text.encode()).hexdigest()
@@ -261,7 +259,9 @@ def row_problems(
     return joined.replace("", None)
 
 
-def _rules(names: Sequence[str], columns: Mapping[str, Column]) -> Iterator[tuple[str, str, pl.Expr]]:
+def _rules(
+    names: Sequence[str], columns: Mapping[str, Column]
+) -> Iterator[tuple[str, str, pl.Expr]]:
     """Give each rule as (column, what it asks, expression that is true where it is broken)."""
     for name in names:
         column, value = columns[name], pl.col(name)
@@ -279,9 +279,7 @@ def _rules(names: Sequence[str], columns: Mapping[str, Column]) -> Iterator[tupl
             yield name, f"not one of: {shown}", ~value.is_in(allowed.implode())
 
 
-def _add(
-    violations: Violations, name: str, rule: str, mask: pl.Series, values: pl.Series
-) -> None:
+def _add(violations: Violations, name: str, rule: str, mask: pl.Series, values: pl.Series) -> None:
     where = mask.arg_true()
     first = where.head(EXAMPLES).to_list()
     examples = [(violations.rows + i + 1, values[i]) for i in first]
@@ -315,7 +313,9 @@ def _cast_column(raw: pl.Series, column: Column) -> pl.Series:
     if column.type == "datetime":
         return _to_datetime(raw, text, column.format)
     if raw.dtype == pl.Boolean or column.type == "float":
-        return raw.cast(dtype, strict=False).fill_nan(None) if dtype == pl.Float64 else raw.cast(dtype)
+        return (
+            raw.cast(dtype, strict=False).fill_nan(None) if dtype == pl.Float64 else raw.cast(dtype)
+        )
     return _to_integer(raw)
 
 

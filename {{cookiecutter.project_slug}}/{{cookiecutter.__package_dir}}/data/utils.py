@@ -41,10 +41,7 @@ def column_names(path: Path) -> list[str]:
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file", 2)
-    if is_parquet(path):
-        names = list(_parquet(path).schema_arrow.names)
-    else:
-        names = _header(path)[0]
+    names = list(_parquet(path).schema_arrow.names) if is_parquet(path) else _header(path)[0]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"{path}: two columns have the same name: {', '.join(map(repr, twice))}")
@@ -212,7 +209,8 @@ def _column_bits(column: pl.Series) -> np.ndarray:
             column = column.cast(pl.Datetime("us")).cast(pl.Int64)
         numbers = column.cast(pl.Float64).fill_null(0.0).to_numpy() + 0.0  # -0.0 becomes 0.0
         bits = np.ascontiguousarray(numbers).view(np.uint64)
-    return np.where(missing, np.uint64(0x9E3779B97F4A7C15), bits)
+    result: np.ndarray = np.where(missing, np.uint64(0x9E3779B97F4A7C15), bits)
+    return result
 
 
 def _text_bits(text: str) -> int:
@@ -225,7 +223,8 @@ def _mix(x: np.ndarray) -> np.ndarray:
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed
 
 
 def _parquet(path: Path) -> Any:

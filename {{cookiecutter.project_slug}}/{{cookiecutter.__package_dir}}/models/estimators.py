@@ -177,9 +177,7 @@ class GradientBoosting:
             "force_row_wise": True,
             "verbosity": -1,
         }
-        data = lgb.Dataset(
-            x, y, categorical_feature=list(categorical), params={"verbosity": -1}
-        )
+        data = lgb.Dataset(x, y, categorical_feature=list(categorical), params={"verbosity": -1})
         try:
             booster = lgb.train(params, data, num_boost_round=rounds)
         except lgb.basic.LightGBMError as error:

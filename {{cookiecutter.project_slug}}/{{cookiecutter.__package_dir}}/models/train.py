@@ -63,7 +63,7 @@ def run(config: Config, version: str | None = None) -> Trained:
     baseline_onnx, _ = export(baseline, plan, rows, scale)
 
     half = None if interval is None else float(interval["quantile"])
-    metadata = {
+    metadata: dict[str, Any] = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": plan.task,
         "target": plan.target,
@@ -215,10 +215,12 @@ def score(
     threshold: float,
 ) -> dict[str, float]:
     """Return the metrics of predictions for rows whose targets are y."""
-    if plan.classes:
-        found = metrics.classification(y.astype(np.int64), predicted, threshold)
-    else:
-        found = metrics.regression(y, predicted, half_width)
+    scorer = (
+        metrics.classification_scorer(y, predicted, threshold)
+        if plan.classes
+        else metrics.regression_scorer(y, predicted, half_width)
+    )
+    found = scorer(np.ones(len(y)))
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 

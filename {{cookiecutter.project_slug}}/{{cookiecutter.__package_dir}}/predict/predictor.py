@@ -1,4 +1,4 @@
-"""The fitted plan and the ONNX model together: raw rows in, predictions out. No pickle, no pandas."""
+"""The fitted plan and the ONNX model together: raw rows in, predictions out."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,4 +71,5 @@ class Predictor:
 
     def _predict(self, codes: Floats) -> NDArray[np.float32]:
         x = self.plan.dense(codes) if self.dense else codes
-        return self._run(["output"], {"input": x})[0]  # type: ignore[no-any-return]  # untyped
+        result: NDArray[np.float32] = self._run(["output"], {"input": x})[0]
+        return result

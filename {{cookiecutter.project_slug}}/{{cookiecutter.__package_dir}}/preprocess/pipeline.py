@@ -4,7 +4,6 @@ Two passes over the raw table, batch by batch: the first checks it and fits, the
 data/processed/{train,val,test}.parquet. Memory depends on `data.batch_rows`, not on the file.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -25,11 +24,11 @@ from ..data import ingest, utils
 from ..data.columns import class_labels
 from ..data.schema import Schema, Violations, cast, check, check_names, load_schema
 from ..errors import UserError
-from ..features.feature_funcs import FEATURES
+from ..features import FEATURES
 from ..utils.files import write_json
 from ..utils.progress import progress
 from .leaks import suspects
-from .plan import Input, Plan
+from .plan import Input, Plan, Source
 from .statistics import Statistics
 from .transforms import encode_category, encode_number
 
@@ -70,7 +69,7 @@ def run(config: Config) -> Summary:
     schema = load_schema(config.paths.schema_)
     _check_settings(config, schema)
     path, entry = ingest.raw_file(config)
-    statistics, counts, missing, classes = _fit(config, schema, path)
+    statistics, missing, classes = _fit(config, schema, path)
     plan = _plan(config, schema, statistics, classes)
     sample = statistics.sample.frame()
     _refuse_leaks(plan, sample, config.features.trusted)
@@ -129,7 +128,9 @@ def load(config: Config) -> tuple[Plan, Summary]:
     if summary.schema_hash != load_schema(config.paths.schema_).hash:
         raise UserError(f"{config.paths.schema_} has changed since; {again}")
     if plan.task != config.task:
-        raise UserError(f"{folder} was made for {plan.task}, the config says {config.task}; {again}")
+        raise UserError(
+            f"{folder} was made for {plan.task}, the config says {config.task}; {again}"
+        )
     return plan, summary
 
 
@@ -228,7 +229,7 @@ def _features(config: Config, schema: Schema) -> tuple[list[str], list[str], lis
 
 def _fit(
     config: Config, schema: Schema, path: Path
-) -> tuple[Statistics, Tally[str], int, tuple[str, ...] | None]:
+) -> tuple[Statistics, int, tuple[str, ...] | None]:
     """First pass: check the rows and gather the training rows' statistics."""
     numbers, categories, expressions = _features(config, schema)
     statistics = Statistics(numbers, categories)
@@ -237,7 +238,6 @@ def _fit(
     if violations:
         raise UserError(violations.message(path))
     raw = [schema.target, *schema.features, *([schema.time] if schema.time else [])]
-    keep = [pl.col(name).alias(f"__raw {name}") for name in raw]
     missing = 0
     seen: Tally[str] = Tally()
     with progress("check and fit", utils.count_rows(path), "rows") as bar:
@@ -252,7 +252,7 @@ def _fit(
             if config.task == "classification":
                 tally = part[schema.target].cast(pl.String).value_counts()
                 seen.update(dict(tally.iter_rows()))
-            statistics.add(part.select([*expressions, *keep]), row.filter(train))
+            statistics.add(part.select(expressions), part.select(raw), row.filter(train))
             bar.update(frame.height)
     if violations:
         raise UserError(violations.message(path))
@@ -267,34 +267,32 @@ def _fit(
                 f"{path}: the training rows have one class only ({', '.join(classes)}), and there "
                 "is nothing to learn. Change `split` in the config."
             )
-    return statistics, seen, missing, classes
+    return statistics, missing, classes
 
 
 def _plan(
     config: Config, schema: Schema, statistics: Statistics, classes: tuple[str, ...] | None
 ) -> Plan:
-    numbers, categories, _ = _features(config, schema)
-    sample = statistics.sample.frame()
+    numbers, categories, expressions = _features(config, schema)
+    sample = statistics.sample.frame().select(expressions)
     medians = sample.select(pl.col(numbers).cast(pl.Float64).fill_nan(None).median())
     position = {name: i for i, name in enumerate(numbers)}
     inputs = []
     for name in [*schema.features, *config.features.derived]:
-        derived = name not in schema.columns
+        source = _source(schema, name)
         if name in categories:
             levels = statistics.counters[name].most_common(config.features.max_categories)
-            source = "derived" if derived else "category"
             inputs.append(Input(name=name, kind="category", source=source, levels=levels))
         else:
-            kind = "derived" if derived else schema.columns[name].type
-            moments, i = statistics.moments, position[name]
+            i = position[name]
             inputs.append(
                 Input(
                     name=name,
                     kind="number",
-                    source=kind if kind in ("derived", "boolean", "datetime") else "number",
+                    source=source,
                     median=medians[name][0] or 0.0,
-                    mean=moments.mean[i],
-                    std=moments.std[i],
+                    mean=statistics.moments.mean[i],
+                    std=statistics.moments.std[i],
                 )
             )
     needed = {*schema.features, *(c for f in config.features.derived for c in FEATURES[f].columns)}
@@ -304,22 +302,34 @@ def _plan(
         classes=classes,
         ids=tuple(schema.ids),
         time=schema.time,
+        null_values=schema.null_values,
         columns=schema.subset(sorted(needed)),
         inputs=tuple(inputs),
         schema_hash=schema.hash,
     )
 
 
+def _source(schema: Schema, name: str) -> Source:
+    """Say how an input's raw column is read."""
+    if name not in schema.columns:
+        return "derived"
+    sources: dict[str, Source] = {
+        "boolean": "boolean",
+        "datetime": "datetime",
+        "category": "category",
+        "string": "category",
+    }
+    return sources.get(schema.columns[name].type, "number")
+
+
 def _refuse_leaks(plan: Plan, sample: pl.DataFrame, trusted: tuple[str, ...]) -> None:
     """Raise where one input alone tells the target."""
-    target = sample[f"__raw {plan.target}"]
-    codes = plan.encode(
-        sample.select(pl.col(f"__raw {name}").alias(name) for name in plan.columns)
-    )
     names = [item.name for item in plan.inputs]
-    found = suspects(codes, names, plan.categorical, target, plan.task)
+    found = suspects(plan.encode(sample), names, plan.categorical, sample[plan.target], plan.task)
     if found := [pair for pair in found if pair[0] not in trusted]:
-        lines = [f"  {name}: score {score:.4f} of 1 without any other column" for name, score in found]
+        lines = [
+            f"  {name}: score {score:.4f} of 1 without any other column" for name, score in found
+        ]
         raise UserError(
             "a feature reproduces the target, as a column does that is known only afterwards:\n"
             + "\n".join(lines)

@@ -6,7 +6,7 @@ the server a single-row encoder; a property test holds both equal.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,8 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ..data.columns import Column
-from ..features.feature_funcs import FEATURES
-from ..features.helpers import Feature
+from ..features import FEATURES, Feature
 from . import transforms
 from .transforms import Floats
 
@@ -27,6 +26,9 @@ DENSE_LEVELS = 50  # one-hot columns at most, the most frequent; the rest are al
 DENSE_CLIP = 10.0  # standard deviations
 
 
+Source = Literal["number", "boolean", "datetime", "category", "derived"]
+
+
 class Input(BaseModel):
     """One model input: where it comes from and what was fitted on the training rows."""
 
@@ -34,7 +36,7 @@ class Input(BaseModel):
 
     name: str
     kind: Literal["number", "category"]
-    source: Literal["number", "boolean", "datetime", "category", "derived"]
+    source: Source
     levels: tuple[str, ...] = ()  # categories, the most frequent first; a code is a position
     median: float = 0.0
     mean: float = 0.0
@@ -51,6 +53,7 @@ class Plan(BaseModel):
     classes: tuple[str, ...] | None  # labels of the classes, in the order of the probabilities
     ids: tuple[str, ...]
     time: str | None
+    null_values: tuple[str, ...]  # texts that mean "missing" in CSV
     columns: dict[str, Column]  # the raw columns that the inputs need
     inputs: tuple[Input, ...]
     schema_hash: str
@@ -164,7 +167,7 @@ def _row_step(item: Input) -> Callable[[Mapping[str, Any]], float]:
             moment = row[name]
             if moment is None:
                 return nan
-            delta = moment - epoch
+            delta: timedelta = moment - epoch
             return ((delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds) / day
 
         return days

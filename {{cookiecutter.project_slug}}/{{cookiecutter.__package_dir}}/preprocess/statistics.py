@@ -144,15 +144,21 @@ class Statistics:
         self.moments = Moments.empty(len(self.numbers))
         self.counters = {name: Counter() for name in self.categories}
 
-    def add(self, frame: pl.DataFrame, row_number: pl.Series) -> None:
-        """Take in a batch of training rows that has the named columns."""
+    def add(self, frame: pl.DataFrame, raw: pl.DataFrame, row_number: pl.Series) -> None:
+        """Take in a batch of training rows.
+
+        Args:
+            frame: n rows with the named columns.
+            raw: The same rows as the sample is to hold them.
+            row_number: n whole numbers that name the rows over all batches.
+        """
         self.rows += frame.height
         if self.numbers:
             codes = frame.select(pl.col(self.numbers).cast(pl.Float64).fill_null(float("nan")))
             self.moments = self.moments.merge(Moments.of(codes.to_numpy()))
         for name, counter in self.counters.items():
             counter.add(frame[name])
-        self.sample.add(frame, row_number)
+        self.sample.add(raw, row_number)
 
     def merge(self, other: "Statistics") -> None:
         """Take in the statistics of other rows."""

@@ -62,4 +62,5 @@ def clip(x: Floats, limit: float) -> Floats:
 
 def one_hot(codes: Floats, levels: int) -> Floats:
     """Return an (n, levels) array with a 1 at each row's code; NaN and higher codes are all 0."""
-    return (codes[:, None] == np.arange(levels, dtype=np.float32)).astype(np.float32)
+    hot: Floats = (codes[:, None] == np.arange(levels)).astype(np.float32)
+    return hot

@@ -1,0 +1,165 @@
+"""The command line: thin, and quick to answer, since heavy imports wait inside the commands."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import UserError
+
+if TYPE_CHECKING:
+    from .config import Config
+
+app = typer.Typer(
+    help="Ingest data, train, evaluate and predict. Start with `all`.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+schema_app = typer.Typer(help="The schema of the raw table.", no_args_is_help=True)
+models_app = typer.Typer(help="The trained versions.", no_args_is_help=True)
+app.add_typer(schema_app, name="schema", rich_help_panel=None)
+app.add_typer(models_app, name="models", rich_help_panel=None)
+
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
+Version = Annotated[str | None, typer.Option("--version", help="Such as v0.2.")]
+DEFAULT = Path("configs/default.yml")
+
+
+def main() -> None:
+    """Run the command line; exit code 0 done, 1 a check failed, 2 wrong use."""
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.code)
+    except BrokenPipeError:  # `... | head`
+        sys.stderr.close()
+        sys.exit(0)
+
+
+@schema_app.command("infer")
+def schema_infer(
+    file: Annotated[Path, typer.Argument(help="Your table: CSV or parquet.")],
+    target: Annotated[str, typer.Option("--target", "-t", help="The column to predict.")],
+    config: ConfigPath = DEFAULT,
+) -> None:
+    """Write the schema and the configuration for a table of your own."""
+    from .data import infer
+
+    found = infer.run(file, target, config)
+    for line in found.notes:
+        typer.echo(line)
+    for path in found.kept:
+        typer.echo(f"kept the former file as {path}")
+    _next(f"wrote {found.schema} and {config}", "read them, then: all")
+
+
+@app.command()
+def ingest(config: ConfigPath = DEFAULT) -> None:
+    """Copy the source into data/raw: checked, checksummed, never changed again."""
+    from .data import ingest as step
+
+    settings = _load(config)
+    entry = step.run(settings)
+    path = settings.paths.raw / entry.file
+    _next(f"{path}: {entry.rows:,} rows, SHA-256 {entry.sha256[:12]}...", "preprocess")
+
+
+@app.command()
+def preprocess(config: ConfigPath = DEFAULT) -> None:
+    """Split, fit on the training rows only, write data/processed."""
+    from .preprocess import pipeline
+
+    settings = _load(config)
+    summary = pipeline.run(settings)
+    rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
+    left_out = f"; {summary.missing_target:,} without a target" * (summary.missing_target > 0)
+    left_out += f"; {summary.unseen_class:,} of an unseen class" * (summary.unseen_class > 0)
+    _next(f"{settings.paths.processed}: {rows} rows{left_out}", "train")
+
+
+@app.command()
+def train(config: ConfigPath = DEFAULT, version: Version = None) -> None:
+    """Fit the model and its baseline, save them as a new version."""
+    from .models import train as step
+
+    trained = step.run(_load(config), version)
+    for name, value in trained.metrics.items():
+        beside = trained.baseline.get(name)
+        shown = "" if beside is None else f"   (baseline {beside:.4f})"
+        typer.echo(f"  {name:<28} {value:10.4f}{shown}")
+    _next(f"{trained.path}: metrics above are on the validation rows", "evaluate")
+
+
+@app.command()
+def evaluate(config: ConfigPath = DEFAULT, version: Version = None) -> None:
+    """Measure a version on the test rows; write the report and the model card."""
+    from .models import evaluate as step
+
+    result = step.run(_load(config), version)
+    for line in result.lines():
+        typer.echo(f"  {line}")
+    _next(f"{result.report} and {step.MODEL_CARD}", "predict FILE --out FILE")
+
+
+@app.command("all")
+def all_steps(config: ConfigPath = DEFAULT) -> None:
+    """Ingest, preprocess, train and evaluate."""
+    ingest(config)
+    preprocess(config)
+    train(config)
+    evaluate(config)
+
+
+@app.command()
+def predict(
+    file: Annotated[Path, typer.Argument(help="CSV or parquet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="CSV or parquet to write.")],
+    config: ConfigPath = DEFAULT,
+    version: Version = None,
+) -> None:
+    """Predict every row of a file."""
+    from .models.model_io import load_bundle
+    from .predict import batch
+
+    settings = _load(config)
+    bundle = load_bundle(settings.paths.models, version)
+    done = batch.run(bundle, file, out, settings.data.batch_rows)
+    typer.echo(f"{out}: {done.rows:,} rows predicted by {bundle.version}")
+    if done.rejects:
+        typer.echo(f"{done.rejected:,} rows could not be predicted; reasons: {done.rejects}")
+
+
+@models_app.command("list")
+def models_list(config: ConfigPath = DEFAULT) -> None:
+    """List the versions with their metrics on the validation rows."""
+    from .models import model_io
+
+    folder = _load(config).paths.models
+    names = model_io.versions(folder)
+    if not names:
+        typer.echo(f"{folder} has no model yet. Next: train")
+    for name in names:
+        metadata = model_io.read_metadata(folder / name)
+        typer.echo(f"{name}  {metadata['created']}  {metadata['model']:<18} {_short(metadata)}")
+
+
+def _load(path: Path) -> "Config":
+    from .config import load_config
+    from .logging_config import setup_logging
+
+    config = load_config(path)
+    setup_logging(config.logging.level, config.logging.format)
+    return config
+
+
+def _next(done: str, step: str) -> None:
+    typer.echo(done)
+    typer.echo(f"Next: {step}")
+
+
+def _short(metadata: dict[str, Any]) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in metadata["metrics"].items())

@@ -1,0 +1,146 @@
+"""Predict a file into a file, batch by batch: one row out for each row in, in the same order."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from ..data import utils
+from ..data.schema import Violations, cast, check_names, row_problems
+from ..errors import UserError
+from ..models.model_io import Bundle
+from ..utils.files import atomic_file
+from ..utils.progress import progress
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written.
+
+    Attributes:
+        rows: Rows in, and out.
+        rejected: Rows that could not be predicted.
+        rejects: The file that says why, or None where all could.
+    """
+
+    rows: int
+    rejected: int
+    rejects: Path | None
+
+
+def run(bundle: Bundle, source: Path, out: Path, batch_rows: int = 250_000) -> Predicted:
+    """Predict every row of a table.
+
+    The output has the input's id columns, `prediction`, and `probability_<class>` for each class
+    (classification) or `lower` and `upper` (regression). A row that cannot be predicted keeps its
+    place with an empty prediction, and stands with its reason in `<out>.rejects.csv`.
+
+    Args:
+        bundle: The model.
+        source: CSV or parquet with at least the model's columns; others are passed over.
+        out: CSV or parquet to write, whole or not at all.
+        batch_rows: Rows in memory at a time.
+
+    Raises:
+        UserError: The input lacks a column, cannot be read, or is the output too.
+    """
+    plan = bundle.plan
+    utils.is_parquet(out)  # refuses unknown endings before anything is done
+    names = utils.column_names(source)
+    violations = Violations()
+    check_names(names, plan.columns, violations, exact=False)
+    if violations:
+        raise UserError(violations.message(source))
+    if source.resolve() == out.resolve():
+        raise UserError(f"{out} is the input; name another file for the predictions", 2)
+    ids = [name for name in plan.ids if name in names]
+    clash = sorted(set(ids) & set(_result(bundle, None).columns))
+    if clash:
+        raise UserError(f"id columns and predictions cannot share a name: {', '.join(clash)}")
+    rejects = out.with_name(f"{out.name}.rejects.csv")
+    rows = rejected = 0
+    with ExitStack() as stack:
+        writer = stack.enter_context(_writer(out))
+        bar = stack.enter_context(progress("predict", utils.count_rows(source), "rows"))
+        errors = stack.enter_context(_writer(rejects))
+        wanted = [*plan.columns, *ids]
+        batches = utils.iter_batches(source, batch_rows, plan.null_values, wanted)
+        for frame in utils.ahead(batches):
+            typed, failed = cast(frame, plan.columns)
+            reason = row_problems(typed, failed, plan.columns)
+            bad = reason.is_not_null()
+            result = _result(bundle, typed, bad)
+            writer.write(frame.select(ids).hstack(result))
+            number = pl.int_range(rows + 1, rows + frame.height + 1, eager=True).alias("row")
+            known = frame.select(name for name in ids if name != "row")
+            errors.write(pl.DataFrame([number]).hstack(known).with_columns(reason).filter(bad))
+            rows += frame.height
+            rejected += int(bad.sum())
+            bar.update(frame.height)
+    if not rejected:
+        rejects.unlink()
+    return Predicted(rows, rejected, rejects if rejected else None)
+
+
+def _result(
+    bundle: Bundle, typed: pl.DataFrame | None, bad: pl.Series | None = None
+) -> pl.DataFrame:
+    """Return the result columns for a typed batch; rows that are `bad` are empty.
+
+    Without a batch: no rows, just the columns.
+    """
+    plan = bundle.plan
+    if typed is None:
+        typed = pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Null))
+        predicted = np.zeros((0, len(plan.classes or (0,))), dtype=np.float32)
+        predicted = predicted if plan.classes else predicted[:, 0]
+    else:
+        predicted = bundle.predictor.predict_frame(typed)
+    if plan.classes is None:
+        value = pl.Series("prediction", predicted.astype(np.float64))
+        columns = [value]
+        if (half := bundle.interval_width) is not None:
+            columns += [(value - half).alias("lower"), (value + half).alias("upper")]
+    else:
+        chosen = decide(predicted, bundle.metadata["threshold"])
+        labels = pl.Series(plan.classes, dtype=pl.String)
+        columns = [labels.gather(chosen).alias("prediction")]
+        for i, name in enumerate(plan.classes):
+            columns.append(pl.Series(f"probability_{name}", np.ascontiguousarray(predicted[:, i])))
+    result = pl.DataFrame(columns)
+    if bad is not None and bad.any():
+        result = result.select(pl.when(~bad).then(pl.all()))
+    return result
+
+
+def decide(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    """Return the chosen class of each row.
+
+    Args:
+        probabilities: Array (n, classes).
+        threshold: For two classes: the second's probability from which it is chosen. With more
+            classes the most probable one is chosen.
+
+    Returns:
+        n class indices.
+    """
+    if probabilities.shape[1] == 2:
+        return (probabilities[:, 1] >= threshold).astype(np.int64)
+    return np.asarray(probabilities.argmax(axis=1))
+
+
+@contextmanager
+def _writer(path: Path) -> Iterator[utils.Writer]:
+    with atomic_file(path) as temporary:
+        kind = utils.ParquetWriter if utils.is_parquet(path) else utils.CsvWriter
+        writer: utils.Writer = kind(temporary)
+        try:
+            yield writer
+        finally:
+            writer.close()
