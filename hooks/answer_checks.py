@@ -30,6 +30,7 @@ from slugify import slugify
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ("requirements.in", "requirements-dev.txt", "constraints.txt")
 MAX_SLUG = 40
+SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 EXAMPLES = {
     "project_name": "Flight Delays",
     "project_slug": "flight-delays",
@@ -72,13 +73,13 @@ WINDOWS_NAMES = {"aux", "con", "nul", "prn"} | {
 
 def check_project_name(value: str) -> str:
     check_line("project_name", value, 80)
-    if not slugify(value):
+    if not dashed(value):
         stop("project_name", value, "needs a letter or a digit, from which to name the folder")
     return ""
 
 
 def check_project_slug(value: str) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", value) or len(value) > MAX_SLUG:
+    if not SLUG.fullmatch(value) or len(value) > MAX_SLUG:
         rule = (
             f"takes up to {MAX_SLUG} lower-case letters, digits and single dashes, a letter first"
         )
@@ -154,7 +155,7 @@ def stop(question: str, value: str, rule: str) -> NoReturn:
 
 def default_slug(project_name: str) -> str:
     """Name the folder after the project: valid for every accepted project name."""
-    slug = cut(slugify(project_name))
+    slug = cut(dashed(project_name))
     if not slug[:1].isalpha():
         slug = cut(f"project-{slug}")
     return f"{slug}-project" if slug_is_taken(slug) else slug
@@ -163,6 +164,11 @@ def default_slug(project_name: str) -> str:
 def default_package(project_slug: str) -> str:
     package = project_slug.replace("-", "_")
     return f"{package}_project" if package_is_taken(package) else package
+
+
+def dashed(text: str) -> str:
+    """Spell a text in ASCII letters and dashes; `&amp;` is no entity here but what was typed."""
+    return slugify(text, entities=False, decimal=False, hexadecimal=False)
 
 
 def cut(slug: str) -> str:
