@@ -29,6 +29,24 @@ def three_classes(rows: int = 400) -> tuple[m.Array, m.Array]:
     return target, raw / raw.sum(axis=1, keepdims=True)
 
 
+def errors(
+    target: m.Array,
+    model: m.Array,
+    baseline: m.Array | None = None,
+    resamples: int = 300,
+    seed: int = 0,
+) -> m.Compared:
+    """Return the mean absolute error of two predictions with its intervals."""
+    other = model if baseline is None else baseline
+    return m.compare(
+        lambda rows: m.regression_scorer(target[rows], model[rows]),
+        lambda rows: m.regression_scorer(target[rows], other[rows]),
+        len(target),
+        resamples,
+        seed,
+    )["mae"]
+
+
 def test_two_classes_as_scikit_learn() -> None:
     target, probability = two_classes()
     yes, called = probability[:, 1], probability[:, 1] >= 0.4
@@ -111,11 +129,11 @@ def test_degenerate_cases_are_nan_and_quiet(rows: int) -> None:
     assert math.isnan(values["roc_auc"])
     assert math.isnan(values["recall"])
     assert rows == 0 or values["accuracy"] == 1
-    compared = m.compare(constant, constant, rows, resamples=20, seed=0)
+    compared = m.compare(lambda _: constant, lambda _: constant, rows, resamples=20, seed=0)
     assert "roc_auc" not in compared
     numbers = m.regression_scorer(zeros, zeros, 0.0)
     assert math.isnan(numbers(ONES(rows))["r2"])
-    m.compare(numbers, numbers, rows, resamples=20, seed=0)
+    m.compare(lambda _: numbers, lambda _: numbers, rows, resamples=20, seed=0)
     assert len(m.roc_points(zeros, zeros)[0]) == 0
     assert len(m.precision_recall_points(zeros, zeros)[0]) == 0
     assert sum(b.rows for b in m.calibration_bins(zeros, zeros)) == rows
@@ -126,8 +144,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     held = 0
     for seed in range(100):
         guess = np.zeros(150)
-        scorer = m.regression_scorer(random.normal(0, 1, 150), guess)
-        mae = m.compare(scorer, scorer, 150, resamples=200, seed=seed)["mae"].model
+        mae = errors(random.normal(0, 1, 150), guess, resamples=200, seed=seed).model
         held += mae.low <= math.sqrt(2 / math.pi) <= mae.high
     assert 85 <= held <= 100
 
@@ -136,32 +153,28 @@ def test_the_difference_is_paired() -> None:
     """A better model on the same rows shows, though the two intervals overlap."""
     random = np.random.default_rng(5)
     target = random.normal(0, 10, 300)
-    model = m.regression_scorer(target, target * 0.1)
-    baseline = m.regression_scorer(target, target * 0.05)
-    mae = m.compare(model, baseline, 300, resamples=200, seed=0)["mae"]
+    mae = errors(target, target * 0.1, target * 0.05)
     assert mae.model.high > mae.baseline.low
     assert mae.difference.high < 0
     assert m.is_better(mae.difference, higher_is_better=False) is True
     assert m.is_better(mae.difference, higher_is_better=True) is False
     assert m.is_better(mae.difference, higher_is_better=None) is None
-    assert mae == m.compare(model, baseline, 300, resamples=200, seed=0)["mae"]
+    assert mae == errors(target, target * 0.1, target * 0.05)
 
 
 def test_many_rows_are_resampled_in_part_with_the_width_of_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     target = np.random.default_rng(6).normal(0, 1, 4000)
-    scorer = m.regression_scorer(target, np.zeros(4000))
-    full = m.compare(scorer, scorer, 4000, resamples=300, seed=0)["mae"].model
+    full = errors(target, np.zeros(4000)).model
     monkeypatch.setattr(m, "RESAMPLED_ROWS", 400)
-    part = m.compare(scorer, scorer, 4000, resamples=300, seed=0)["mae"].model
+    part = errors(target, np.zeros(4000)).model
     assert part.value == full.value
     assert part.high - part.low == pytest.approx(full.high - full.low, rel=0.3)
 
 
 def test_no_resamples_no_interval() -> None:
-    scorer = m.classification_scorer(*two_classes())
-    value = m.compare(scorer, scorer, 400, resamples=0, seed=0)["roc_auc"].model
+    value = errors(np.ones(9), np.zeros(9), resamples=0).model
     assert math.isfinite(value.value)
     assert math.isnan(value.low)
 

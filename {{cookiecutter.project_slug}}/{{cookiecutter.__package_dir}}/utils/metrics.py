@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.int64]
 Values: TypeAlias = dict[str, float]
 Scorer: TypeAlias = Callable[[Array], Values]
 """From the weights of n rows to the metrics by name; one that is undefined is NaN."""
 
-RESAMPLED_ROWS = 50_000
+RESAMPLED_ROWS = 20_000
 CALIBRATION_BINS = 10
 SMALLEST_PROBABILITY = 1e-15
 
@@ -228,7 +229,12 @@ def regression_scorer(
 
 
 def compare(
-    model: Scorer, baseline: Scorer, rows: int, resamples: int, seed: int, level: float = 0.95
+    model: Callable[[Rows], Scorer],
+    baseline: Callable[[Rows], Scorer],
+    rows: int,
+    resamples: int,
+    seed: int,
+    level: float = 0.95,
 ) -> dict[str, Compared]:
     """Give each metric an interval for the model, the baseline and their difference.
 
@@ -238,8 +244,8 @@ def compare(
     scaled by sqrt(m / n) about the value on all rows (Politis, Romano and Wolf, 1999).
 
     Args:
-        model: Metrics of the model on n rows.
-        baseline: Metrics of the baseline on the same rows.
+        model: From row numbers to the metrics of the model on those rows.
+        baseline: From row numbers to the metrics of the baseline on those rows.
         rows: n.
         resamples: Draws; 0 gives no intervals (NaN bounds).
         seed: The same seed gives the same draws.
@@ -248,28 +254,25 @@ def compare(
     Returns:
         By name, only the metrics that are defined for the model or for the baseline on all rows.
     """
-    scorers = (model, baseline)
-    ones = np.ones(rows)
-    whole = [scorer(ones) for scorer in scorers]
+    numbers = np.arange(rows)
+    scorers = [model(numbers), baseline(numbers)]
+    whole = [scorer(np.ones(rows)) for scorer in scorers]
     names = [name for name in whole[0] if any(math.isfinite(part[name]) for part in whole)]
-    values = _with_difference(whole, names)
+    values = center = _with_difference(whole, names)
     random = np.random.default_rng(seed)
-    part = ones
-    used = rows
-    if rows > RESAMPLED_ROWS:
-        used = RESAMPLED_ROWS
-        part = np.zeros(rows)
-        part[random.choice(rows, used, replace=False)] = 1.0
-    members = np.flatnonzero(part)
-    center = values if used == rows else _with_difference([s(part) for s in scorers], names)
+    used = min(rows, RESAMPLED_ROWS)
+    if used < rows and resamples:
+        part = np.sort(random.choice(rows, used, replace=False))
+        scorers = [model(part), baseline(part)]
+        center = _with_difference([scorer(np.ones(used)) for scorer in scorers], names)
     draws = np.full((resamples, 3, len(names)), math.nan)
-    for number in range(resamples):
-        drawn = members[random.integers(0, used, used)] if used else members
-        weights = np.bincount(drawn, minlength=rows).astype(np.float64)
+    for number in range(resamples if rows else 0):
+        drawn = np.bincount(random.integers(0, used, used), minlength=used)
+        weights = drawn.astype(np.float64)
         draws[number] = _with_difference([scorer(weights) for scorer in scorers], names)
-    shrink = math.sqrt(used / rows) if rows else 1.0
     bounds = _percentiles(draws, level)
-    bounds = values + shrink * (bounds - center) if used < rows else bounds
+    if used < rows:
+        bounds = values + math.sqrt(used / rows) * (bounds - center)
     result = {}
     for column, name in enumerate(names):
         estimates = [
