@@ -65,6 +65,44 @@ def test_refused_combinations(answers: dict[str, Any], said: list[str]) -> None:
         assert combination.items() <= {(n, v) for n, vs in CHOICES.items() for v in vs}
 
 
+def broken_promises(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Return what a project made with the old questions would lose or get unasked with the new."""
+    said = []
+    for name, default in old.items():
+        if name not in new:
+            said.append(f"{name} is gone")
+        elif type(new[name]) is not type(default):
+            said.append(f"{name} is of another type")
+        elif isinstance(default, list):
+            said += [f"{name}={choice} is gone" for choice in default if choice not in new[name]]
+    added = {name: default for name, default in new.items() if name not in old}
+    if list(new)[: len(old)] != list(old) and not said:
+        said.append("new questions come last")
+    said += [
+        f"{name} must default to off"
+        for name, default in added.items()
+        if (default[0] if isinstance(default, list) else default) not in (False, "none")
+    ]
+    return said
+
+
+def test_questions_keep_the_promise_of_the_last_release() -> None:
+    old = {"name": "x", "cloud": ["none", "aws"], "docs": True}
+    assert broken_promises(old, old | {"scale_out": ["none", "ray"], "demo": False}) == []
+    assert broken_promises(old, old | {"demo": True}) == ["demo must default to off"]
+    assert broken_promises(old, {"demo": False} | old) == ["new questions come last"]
+    assert broken_promises(old, old | {"cloud": ["none"]}) == ["cloud=aws is gone"]
+    assert broken_promises(old, {"name": "x", "docs": "yes", "cloud": ["none", "aws"]}) == [
+        "docs is of another type"
+    ]
+    command = ["git", "tag", "--list", "v*", "--sort=-version:refname"]
+    for tag in subprocess.check_output(command, cwd=ROOT, text=True).split()[:1]:
+        show = ["git", "show", f"{tag}:cookiecutter.json"]
+        released = json.loads(subprocess.check_output(show, cwd=ROOT))
+        public = {name: value for name, value in released.items() if not name.startswith("_")}
+        assert broken_promises(public, QUESTIONS) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8")):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import PROJECT, Baker, contents, copy_template
+from tests.baking import POST_GEN, PROJECT, QUESTIONS, Baker, contents, copy_template
 
 BIN = Path(sys.executable).parent
 IDENTITY = {
@@ -19,14 +19,16 @@ IDENTITY = {
 }
 
 
-def run(*command: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, cwd: Path, code: int = 0, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
     home = {"HOME": str(cwd), "XDG_CONFIG_HOME": str(cwd)}
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         command,
         cwd=cwd,
         env={**os.environ, **home, **IDENTITY, "PATH": path, "GIT_CONFIG_NOSYSTEM": "1"},
-        stdin=subprocess.DEVNULL,
+        input=typed,
         capture_output=True,
         text=True,
     )
@@ -84,6 +86,17 @@ def test_all_tools_make_the_same_project(repository: Path, tmp_path: Path) -> No
         for make, link in links.items()
     }
     assert public[by_url] == public[by_cruft]
+
+
+def test_enter_all_the_way(template: Path, tmp_path: Path, bake: Baker) -> None:
+    run("cookiecutter", template, cwd=tmp_path, typed="\n" * len(QUESTIONS))
+    assert contents(tmp_path / "flight-delays") == contents(bake())
+
+
+def test_a_bad_answer_stops_the_questions(template: Path, tmp_path: Path) -> None:
+    done = run("cookiecutter", template, cwd=tmp_path, typed="Class\n\nclass\n", code=1)
+    assert done.stderr.startswith("package_name: 'class' ")
+    assert "[4/" not in done.stdout, "no further question"
 
 
 @pytest.mark.parametrize(
@@ -154,8 +167,6 @@ def test_update_keeps_edits(make: Callable[..., Path], repository: Path, tmp_pat
 
 def test_link_holds_no_token(repository: Path, tmp_path: Path) -> None:
     """A token in the address of the template must not be written into the project."""
-    from tests.baking import POST_GEN
-
     url = "https://user:token@example.com/owner/template.git"
     run("git", "remote", "add", "origin", url, cwd=repository)
     POST_GEN.link(tmp_path, {"_repo_dir": str(repository), "_template": url, "_checkout": "v1"})

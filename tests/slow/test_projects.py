@@ -2,15 +2,12 @@
 
 import csv
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.baking import CHECKS, Answers, Baker, minimal, pairwise_rows
+from tests.slow.projects import Installer, run
 
 VARIANTS: dict[str, Answers] = {
     "regression": {"project_slug": "regression", "task": "regression"},
@@ -22,29 +19,6 @@ VARIANTS: dict[str, Answers] = {
     },
 }
 assert all(len(answers["project_slug"]) <= CHECKS.MAX_SLUG for answers in VARIANTS.values())
-
-
-def run(*command: str | Path, cwd: Path, code: int = 0, **environment: str) -> str:
-    """Run a command outside this test's own environment, and show all it said if it fails."""
-    ours = ("VIRTUAL_ENV", "PYTHON", "PYTHONPATH", "PYTEST_", "COV_", "MAKE", "MFLAGS")
-    keep = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**keep, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said = " ".join(map(str, command)) + "\n" + done.stdout
-    assert done.returncode == code, said
-    print(said)  # shown by pytest if a later step fails
-    return done.stdout
-
-
-def uv(*command: str | Path, cwd: Path) -> str:
-    return run(Path(sys.executable).with_name("uv"), *command, cwd=cwd)
 
 
 def assert_clean(project: Path) -> None:
@@ -106,46 +80,6 @@ def assert_names_are_taken(project: Path) -> None:
     free = [name for name in commands if CHECKS.SLUG.fullmatch(name)]
     free = [name for name in free if not CHECKS.slug_is_taken(name)]
     assert free == [], "add these to COMMANDS of hooks/answer_checks.py"
-
-
-@pytest.fixture(scope="session")
-def environment(bake: Baker, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install what the default project needs once, for all projects that share it."""
-    folder = tmp_path_factory.mktemp("environment") / "venv"
-    project = bake()
-    uv("venv", "--quiet", "--python", sys.executable, folder, cwd=project)
-    needs = ["-r", "requirements.in", "-r", "requirements-dev.txt", "-c", "constraints.txt"]
-    uv("pip", "install", "--quiet", "--python", folder / "bin/python", *needs, cwd=project)
-    build = ["setuptools>=80", "-c", "constraints.txt"]
-    uv("pip", "install", "--quiet", "--python", folder / "bin/python", *build, cwd=project)
-    return folder / "bin"
-
-
-@pytest.fixture
-def installed(bake: Baker, environment: Path) -> Iterator["Installer"]:
-    installer = Installer(bake, environment)
-    yield installer
-    installer.remove()
-
-
-class Installer:
-    """Puts one rendered project after the other into the shared environment."""
-
-    def __init__(self, bake: Baker, environment: Path) -> None:
-        self.bake = bake
-        self.bin = environment
-        self.slugs: list[str] = []
-
-    def __call__(self, answers: Answers) -> Path:
-        project = self.bake.anew(**answers)
-        self.slugs.append(answers.get("project_slug", "flight-delays"))
-        into = ("--quiet", "--python", self.bin / "python", "--no-deps", "--no-build-isolation")
-        uv("pip", "install", *into, "--editable", ".", cwd=project)
-        return project
-
-    def remove(self) -> None:
-        python = self.bin / "python"
-        uv("pip", "uninstall", "--quiet", "--python", python, *self.slugs, cwd=self.bin)
 
 
 @pytest.mark.xdist_group("shared")

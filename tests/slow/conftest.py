@@ -1,0 +1,30 @@
+"""One environment for all projects that need none of their own."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.baking import Baker
+from tests.slow.projects import Installer, uv
+
+
+@pytest.fixture(scope="session")
+def environment(bake: Baker, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install what the default project needs once, for all projects that share it."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    project = bake()
+    uv("venv", "--quiet", "--python", sys.executable, folder, cwd=project)
+    needs = ["-r", "requirements.in", "-r", "requirements-dev.txt", "-c", "constraints.txt"]
+    uv("pip", "install", "--quiet", "--python", folder / "bin/python", *needs, cwd=project)
+    build = ["setuptools>=80", "-c", "constraints.txt"]
+    uv("pip", "install", "--quiet", "--python", folder / "bin/python", *build, cwd=project)
+    return folder / "bin"
+
+
+@pytest.fixture
+def installed(bake: Baker, environment: Path) -> Iterator[Installer]:
+    installer = Installer(bake, environment)
+    yield installer
+    installer.remove()

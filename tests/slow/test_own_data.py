@@ -1,0 +1,112 @@
+"""`schema infer` and then the whole pipeline, on tables that the project has never seen."""
+
+import csv
+import random
+import string
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.slow.projects import Installer, run
+
+Table = tuple[str, list[str], list[list[Any]]]
+ROWS = 1500
+
+
+def numbers_and_categories(rng: random.Random) -> Table:
+    """A number to predict, in euros, from a few clean columns."""
+    rows = []
+    for number in range(ROWS):
+        rooms, area = rng.randint(1, 6), round(rng.uniform(20, 200), 1)
+        town = rng.choice(["Kiel", "Ulm", "Trier"])
+        price = 1000 * area + 5000 * rooms + 30000 * (town == "Kiel") + rng.gauss(0, 9000)
+        rows.append([number, rooms, area, town, round(price, 2)])
+    return "price", ["listing", "rooms", "area", "town", "price"], rows
+
+
+def wide_with_gaps(rng: random.Random) -> Table:
+    """Two hundred columns of all types, a tenth of the values missing, two classes."""
+    makers: list[Callable[[], Any]] = [
+        lambda: rng.gauss(0, 1),
+        lambda: rng.randint(-50, 50),
+        lambda: rng.choice("abcdef"),
+        lambda: rng.choice(["true", "false"]),
+    ]
+    rows = []
+    for _ in range(ROWS):
+        row = [makers[i % 4]() if rng.random() > 0.1 else "" for i in range(200)]
+        signal = float(row[0] or 0) + rng.gauss(0, 0.3)
+        rows.append([*row, "yes" if signal > 0 else "no"])
+    return "churned", [*(f"c{i:03d}" for i in range(200)), "churned"], rows
+
+
+def dates_and_text(rng: random.Random) -> Table:
+    """Three classes, a time column, a free text and a unique code."""
+    rows = []
+    for number in range(ROWS):
+        when = datetime(2021, 1, 1) + timedelta(hours=7 * number + rng.randint(0, 5))
+        note = " ".join(rng.choices(["late", "ok", "broken", "sent", "back"], k=4))
+        level = rng.choice(["low", "middle", "high"])
+        weight = {"low": 1, "middle": 4, "high": 9}[level] + rng.gauss(0, 1.5)
+        code = "".join(rng.choices(string.ascii_uppercase, k=8)) + str(number)
+        rows.append([when.isoformat(), code, note, round(weight, 3), level])
+    return "level", ["opened", "code", "note", "weight", "level"], rows
+
+
+def odd_names_and_missing_targets(rng: random.Random) -> Table:
+    """Names with spaces, umlauts and dots; one target in twenty is missing."""
+    rows = []
+    for _ in range(ROWS):
+        size, share = rng.uniform(0, 10), rng.random()
+        target = round(3 * size - 2 * share + rng.gauss(0, 0.5), 3)
+        when = rng.choice(["früh", "spät, sehr", 'a "b"', ""])
+        known = target if rng.random() > 0.05 else ""
+        rows.append([round(size, 3), round(share, 4), when, known])
+    return "Größe in m²", ["Länge (cm)", "a.b.c", "Wann ist's?", "Größe in m²"], rows
+
+
+TABLES = [
+    numbers_and_categories,
+    wide_with_gaps,
+    dates_and_text,
+    odd_names_and_missing_targets,
+]
+
+
+def write(path: Path, header: list[str], rows: list[list[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.mark.xdist_group("shared")
+@pytest.mark.parametrize("make", TABLES, ids=lambda make: make.__name__)
+def test_unseen_table_runs(make: Callable[[random.Random], Table], installed: Installer) -> None:
+    project = installed({})
+    target, header, rows = make(random.Random(0))
+    table = project / "data/external/mine.csv"
+    write(table, header, rows)
+    command = installed.bin / "flight-delays"
+    run(command, "schema", "infer", table, "--target", target, cwd=project)
+    run(command, "all", cwd=project)
+    assert list((project / "artifacts/v0.1").glob("*.png"))
+    out = project / "predictions.csv"
+    run(command, "predict", table, "--out", out, cwd=project)
+    with out.open(encoding="utf-8", newline="") as file:
+        predicted = list(csv.DictReader(file))
+    assert len(predicted) == len(rows), "one row out for each row in"
+    assert all(row["prediction"] for row in predicted)
+
+
+@pytest.mark.xdist_group("shared")
+def test_duplicate_columns_are_refused(installed: Installer) -> None:
+    project = installed({})
+    table = project / "twice.csv"
+    write(table, ["a", "b", "a"], [[1, 2, 3], [4, 5, 6]])
+    command = installed.bin / "flight-delays"
+    schema = (project / "configs/schema.yml").read_bytes()
+    said = run(command, "schema", "infer", table, "--target", "b", cwd=project, code=1)
+    assert '"a"' in said or "'a'" in said or " a" in said
+    assert (project / "configs/schema.yml").read_bytes() == schema, "nothing is touched"
