@@ -1,6 +1,6 @@
 """The fitted plan and the ONNX model together: raw rows in, predictions out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ class Predictor:
         options.log_severity_level = 3
         content = model if isinstance(model, bytes) else model.read_bytes()
         self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        self._run = self._session.run
+        self._run: Callable[..., Any] = self._session.run
         self._encode_row = plan.row_encoder()
         self.plan, self.dense = plan, dense
 
@@ -54,7 +54,7 @@ class Predictor:
             for start in range(0, max(len(codes), 1), BLOCK_ROWS)
         ]
         result = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-        return result[:, 0] if self.plan.classes is None else result
+        return result.ravel() if self.plan.classes is None else result
 
     def predict_frame(self, typed: "pl.DataFrame") -> NDArray[np.float32]:
         """Predict n rows that have the plan's columns, typed by the schema."""
@@ -67,9 +67,10 @@ class Predictor:
             (classes,) probabilities, or (1,) the prediction.
         """
         codes = np.array([self._encode_row(row)], dtype=np.float32)
-        return self._predict(codes)[0]
+        result: NDArray[np.float32] = self._predict(codes)[0]
+        return result
 
     def _predict(self, codes: Floats) -> NDArray[np.float32]:
         x = self.plan.dense(codes) if self.dense else codes
-        result: NDArray[np.float32] = self._run(["output"], {"input": x})[0]
+        result: NDArray[np.float32] = self._run(["prediction"], {"features": x})[0]
         return result
