@@ -29,7 +29,7 @@ class Data(Section):
     sha256: str | None = Field(
         default=None, pattern="^[0-9a-f]{64}$", description="expected checksum"
     )
-    batch_rows: int = Field(default=250_000, ge=1, description="rows in memory at a time")
+    batch_rows: int = Field(default=65_536, ge=1, description="rows in memory at a time")
 
     @property
     def file_name(self) -> str:

@@ -30,7 +30,7 @@ from ..utils.progress import progress
 from .leaks import suspects
 from .plan import Input, Plan, Source
 from .statistics import Statistics
-from .transforms import encode_category, encode_number
+from .transforms import encode_category, encode_datetime, encode_number
 
 log = logging.getLogger(__name__)
 SPLITS = ("train", "val", "test")
@@ -209,30 +209,29 @@ def _split(config: Config, schema: Schema, typed: pl.DataFrame) -> np.ndarray:
     return (share >= val_from).astype(np.int8) + (share >= 1 - rule.test_fraction)
 
 
-def _features(config: Config, schema: Schema) -> tuple[list[str], list[str], list[pl.Expr]]:
-    """Return the names of number inputs and category inputs, and expressions that make both."""
+def _inputs(config: Config, schema: Schema) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
+    """Return the inputs that are numbers and those that are categories, before encoding."""
     types = {name: column.type for name, column in schema.columns.items()}
-    numbers, categories, expressions = [], [], []
+    numbers, categories = {}, {}
     for name in schema.features:
         if types[name] in ("category", "string"):
-            categories.append(name)
-            expressions.append(pl.col(name))
+            categories[name] = pl.col(name)
         else:
-            numbers.append(name)
-            days = pl.col(name).dt.epoch("us") / 86_400_000_000
-            expressions.append((days if types[name] == "datetime" else pl.col(name)).alias(name))
+            numbers[name] = (
+                encode_datetime(pl.col(name)) if types[name] == "datetime" else pl.col(name)
+            )
     for name in config.features.derived:
-        (categories if FEATURES[name].kind == "category" else numbers).append(name)
-        expressions.append(FEATURES[name].expression(types))
-    return numbers, categories, expressions
+        kind = categories if FEATURES[name].kind == "category" else numbers
+        kind[name] = FEATURES[name].expression(types)
+    return numbers, categories
 
 
 def _fit(
     config: Config, schema: Schema, path: Path
 ) -> tuple[Statistics, int, tuple[str, ...] | None]:
     """First pass: check the rows and gather the training rows' statistics."""
-    numbers, categories, expressions = _features(config, schema)
-    statistics = Statistics(numbers, categories)
+    _, categories = _inputs(config, schema)
+    statistics = Statistics(list(categories))
     violations = Violations()
     check_names(utils.column_names(path), schema.columns, violations)
     if violations:
@@ -252,7 +251,7 @@ def _fit(
             if config.task == "classification":
                 tally = part[schema.target].cast(pl.String).value_counts()
                 seen.update(dict(tally.iter_rows()))
-            statistics.add(part.select(expressions), part.select(raw), row.filter(train))
+            statistics.add(part.select(**categories), part.select(raw), row.filter(train))
             bar.update(frame.height)
     if violations:
         raise UserError(violations.message(path))
@@ -273,10 +272,14 @@ def _fit(
 def _plan(
     config: Config, schema: Schema, statistics: Statistics, classes: tuple[str, ...] | None
 ) -> Plan:
-    numbers, categories, expressions = _features(config, schema)
-    sample = statistics.sample.frame().select(expressions)
-    medians = sample.select(pl.col(numbers).cast(pl.Float64).fill_nan(None).median())
-    position = {name: i for i, name in enumerate(numbers)}
+    numbers, categories = _inputs(config, schema)
+    sample = statistics.sample.frame().select(
+        expression.cast(pl.Float64).fill_nan(None).alias(name)
+        for name, expression in numbers.items()
+    )
+    medians, means, stds = (
+        part.row(0, named=True) for part in (sample.median(), sample.mean(), sample.std())
+    )
     inputs = []
     for name in [*schema.features, *config.features.derived]:
         source = _source(schema, name)
@@ -284,15 +287,14 @@ def _plan(
             levels = statistics.counters[name].most_common(config.features.max_categories)
             inputs.append(Input(name=name, kind="category", source=source, levels=levels))
         else:
-            i = position[name]
             inputs.append(
                 Input(
                     name=name,
                     kind="number",
                     source=source,
-                    median=medians[name][0] or 0.0,
-                    mean=statistics.moments.mean[i],
-                    std=statistics.moments.std[i],
+                    median=medians[name] or 0.0,
+                    mean=means[name] or 0.0,
+                    std=stds[name] or 0.0,
                 )
             )
     needed = {*schema.features, *(c for f in config.features.derived for c in FEATURES[f].columns)}

@@ -6,52 +6,12 @@ So the fit over a file, and later over partitions of it, is a fold.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import polars as pl
 
 from ..data.utils import stable_hash
 
 SAMPLE_ROWS = 50_000
 COUNTER_LIMIT = 100_000
-
-
-@dataclass
-class Moments:
-    """Count, mean and sum of squared deviations of each of k numbers."""
-
-    count: np.ndarray
-    mean: np.ndarray
-    m2: np.ndarray
-
-    @classmethod
-    def empty(cls, k: int) -> "Moments":
-        """No rows yet of k numbers."""
-        return cls(np.zeros(k), np.zeros(k), np.zeros(k))
-
-    @classmethod
-    def of(cls, codes: np.ndarray) -> "Moments":
-        """Moments of an (n, k) array; NaN does not count."""
-        seen = ~np.isnan(codes)
-        count = seen.sum(axis=0).astype(np.float64)
-        some = np.maximum(count, 1)
-        mean = np.where(seen, codes, 0).sum(axis=0, dtype=np.float64) / some
-        deviation = np.where(seen, codes - mean, 0)
-        return cls(count, mean, np.einsum("ij,ij->j", deviation, deviation))
-
-    def merge(self, other: "Moments") -> "Moments":
-        """Moments of both sets of rows together (Chan, Golub and LeVeque, 1979)."""
-        count = self.count + other.count
-        some = np.maximum(count, 1)
-        delta = other.mean - self.mean
-        mean = self.mean + delta * other.count / some
-        m2 = self.m2 + other.m2 + delta**2 * self.count * other.count / some
-        return Moments(count, mean, m2)
-
-    @property
-    def std(self) -> np.ndarray:
-        """Standard deviation with n - 1, 0 where there are fewer than two values."""
-        deviation: np.ndarray = np.sqrt(self.m2 / np.maximum(self.count - 1, 1))
-        return deviation
 
 
 @dataclass
@@ -93,8 +53,9 @@ class Sample:
     """A uniform random sample of rows: those with the smallest hashes of their row numbers.
 
     Bottom-k sampling (Cohen and Kaplan, 2007): the same rows whatever the batches, and the sample
-    of a union is the sample of the samples. Up to `size` rows it is all of them, so quantiles of
-    it are exact for small tables; beyond, a quantile's rank is off by about 1 / (2 sqrt(size)).
+    of a union is the sample of the samples. Up to `size` rows it is all of them, so its
+    means and quantiles are exact for small tables; beyond, a mean is off by about std / sqrt(size)
+    and a quantile's rank by 1 / (2 sqrt(size)).
     """
 
     size: int = SAMPLE_ROWS
@@ -131,39 +92,32 @@ class Sample:
 
 @dataclass
 class Statistics:
-    """All that the plan is fitted from: moments of numbers, counts of categories, a sample."""
+    """All that the plan is fitted from: how often each category occurs, and a sample of rows."""
 
-    numbers: Sequence[str]
     categories: Sequence[str]
-    moments: Moments = field(init=False)
     counters: dict[str, Counter] = field(init=False)
     sample: Sample = field(default_factory=Sample)
     rows: int = 0
 
     def __post_init__(self) -> None:
-        self.moments = Moments.empty(len(self.numbers))
         self.counters = {name: Counter() for name in self.categories}
 
-    def add(self, frame: pl.DataFrame, raw: pl.DataFrame, row_number: pl.Series) -> None:
+    def add(self, categories: pl.DataFrame, raw: pl.DataFrame, row_number: pl.Series) -> None:
         """Take in a batch of training rows.
 
         Args:
-            frame: n rows with the named columns.
+            categories: n rows of the named categories.
             raw: The same rows as the sample is to hold them.
             row_number: n whole numbers that name the rows over all batches.
         """
-        self.rows += frame.height
-        if self.numbers:
-            codes = frame.select(pl.col(self.numbers).cast(pl.Float64).fill_null(float("nan")))
-            self.moments = self.moments.merge(Moments.of(codes.to_numpy()))
+        self.rows += raw.height
         for name, counter in self.counters.items():
-            counter.add(frame[name])
+            counter.add(categories[name])
         self.sample.add(raw, row_number)
 
     def merge(self, other: "Statistics") -> None:
         """Take in the statistics of other rows."""
         self.rows += other.rows
-        self.moments = self.moments.merge(other.moments)
         for name, counter in self.counters.items():
             counter.merge(other.counters[name])
         self.sample.merge(other.sample)
