@@ -1,0 +1,289 @@
+"""Fill model_card.md from an evaluation; what people wrote in it stays as it is.
+
+A run replaces two things only: keys of the front matter (the Hugging Face format: library_name,
+pipeline_tag, model-index, and the tags it adds) and the lines between `<!-- run:NAME -->` and
+`<!-- /run:NAME -->`. Leave out a block that you do not want: it does not come back.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ..data.schema import Schema
+from ..errors import UserError
+from ..features import FEATURES
+from ..utils.files import write_text
+from ..utils.metrics import METRICS
+from .model_io import Bundle
+from .results import Evaluation, interval, number, sentence
+
+MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*$", re.MULTILINE)
+FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+LICENSES = {"MIT": "mit", "Apache-2.0": "apache-2.0", "BSD-3-Clause": "bsd-3-clause"}
+WEAK_SHOWN = 10
+
+
+def update(path: Path, bundle: Bundle, evaluation: Evaluation, schema: Schema) -> None:
+    """Write the results of a run into the model card; make the card if there is none.
+
+    Args:
+        path: The card.
+        bundle: The version that was evaluated.
+        evaluation: What was found.
+        schema: For the table of inputs.
+
+    Raises:
+        UserError: A block is unknown, not closed or stands twice, no block is left, or the front
+            matter is not YAML. The card is left as it was.
+    """
+    if path.exists():
+        try:
+            text = path.read_bytes().decode()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not UTF-8 ({error})") from None
+    else:
+        text = _skeleton(evaluation.target)
+    ends = "\r\n" if "\r\n" in text else "\n"
+    text = _replace_front(text, path, _front_matter(evaluation), ends)
+    text = _replace_blocks(text, path, bundle, evaluation, schema, ends)
+    if not path.exists() or path.read_bytes() != text.encode():
+        write_text(path, text)
+
+
+def _replace_blocks(
+    text: str, path: Path, bundle: Bundle, evaluation: Evaluation, schema: Schema, ends: str
+) -> str:
+    """Return the card with new content in each block; all else byte for byte."""
+    marks = list(MARK.finditer(text))
+    if not marks:
+        raise UserError(
+            f"{path}: no block to fill. Put `<!-- run:results -->` and `<!-- /run:results -->` on "
+            f"lines of their own (blocks: {', '.join(BLOCKS)}), or delete the file for a new one."
+        )
+    pieces, end, seen = [], 0, set()
+    for opening, closing in zip(marks[::2], [*marks[1::2], None], strict=False):
+        name = opening[2]
+        line = text.count("\n", 0, opening.start()) + 1
+        if name not in BLOCKS:
+            raise UserError(f"{path}, line {line}: no block {name!r} (there: {', '.join(BLOCKS)})")
+        if opening[1] or closing is None or not closing[1] or closing[2] != name:
+            raise UserError(f"{path}, line {line}: `run:{name}` is not followed by `/run:{name}`")
+        if name in seen:
+            raise UserError(f"{path}, line {line}: block {name!r} stands twice")
+        seen.add(name)
+        body = BLOCKS[name](bundle, evaluation, schema).strip("\n").replace("\n", ends)
+        pieces += [text[end : opening.end()], f"{ends}{ends}{body}{ends}{ends}"]
+        end = closing.start()
+    return "".join([*pieces, text[end:]])
+
+
+def _replace_front(text: str, path: Path, values: Mapping[str, Any], ends: str) -> str:
+    """Return the card with new values in its front matter; other keys and comments stay."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 1000
+    match = FRONT.match(text)
+    try:
+        front = (yaml.load(match[1]) if match else None) or {}
+    except YAMLError as error:
+        raise UserError(f"{path}: the front matter is not YAML: {error}") from None
+    if not isinstance(front, dict):
+        raise UserError(f"{path}: the front matter must be `key: value` lines")
+    front.setdefault("license", _license())
+    tags = front.get("tags") or []
+    for tag in values["tags"]:
+        if tag not in tags:
+            tags.append(tag)
+    for key, value in {**values, "tags": tags}.items():
+        front[key] = value
+    written = StringIO()
+    yaml.dump(front, written)
+    head = f"---\n{written.getvalue()}---\n".replace("\n", ends)
+    return head + (text[match.end() :] if match else ends + text)
+
+
+def _front_matter(evaluation: Evaluation) -> dict[str, Any]:
+    metadata = evaluation.metadata
+    tabular = f"tabular-{evaluation.task}"
+    return {
+        "library_name": "onnx",
+        "pipeline_tag": tabular,
+        "tags": ["tabular", tabular, metadata["model"].replace("_", "-")],
+        "model-index": [
+            {
+                "name": f"{evaluation.target} {evaluation.version}",
+                "results": [
+                    {
+                        "task": {"type": tabular, "name": f"Predict {evaluation.target}"},
+                        "dataset": {
+                            "type": "tabular",
+                            "name": metadata["data"]["source"],
+                            "split": "test",
+                            "revision": metadata["data"]["sha256"],
+                        },
+                        "metrics": [
+                            {
+                                "type": name,
+                                "name": METRICS[name].label,
+                                "value": round(found.model.value, 6),
+                            }
+                            for name, found in evaluation.metrics.items()
+                            if found.model.value == found.model.value  # not NaN
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def _license() -> str:
+    """Return the project's license as the Hugging Face hub calls it."""
+    try:
+        project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+        return LICENSES.get(str(project["license"]), "other")
+    except (OSError, KeyError, ValueError):
+        return "other"
+
+
+def _skeleton(target: str) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown; the one value is escaped here
+    )
+    return environment.get_template("model_card.md.j2").render(target=_cell(target))
+
+
+def _details(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+    metadata = bundle.metadata
+    commit = metadata.get("commit")
+    params = ", ".join(f"{k} = {v}" for k, v in metadata["params"].items())
+    lines = [
+        ("Version", f"{bundle.version}, trained {metadata['created']}"),
+        ("Predicts", f"{evaluation.target}: {schema.columns[evaluation.target].description}"),
+        ("Type", f"{evaluation.task}, {metadata['model']}"),
+        ("Parameters", params or "the defaults of the model"),
+        ("Seed", str(metadata["seed"])),
+        ("Commit", f"{commit}{' with uncommitted changes' * bool(metadata.get('dirty'))}"),
+    ]
+    if not commit:
+        lines[-1] = ("Commit", "none: trained outside a git repository")
+    if evaluation.classes is not None:
+        lines.insert(3, ("Classes", ", ".join(evaluation.classes)))
+    return "\n".join(f"- **{name}:** {_cell(value)}" for name, value in lines)
+
+
+def _data(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+    data = bundle.metadata["data"]
+    rows = data["rows"]
+    lines = [
+        f"- **Source:** {_cell(data['source'])}, {rows['raw']:,} rows, SHA-256 `{data['sha256']}`",
+        f"- **Training:** {rows['train']:,} rows; **validation:** {rows['val']:,} rows",
+        f"- **Evaluation (test):** {rows['test']:,} rows"
+        + (f", {evaluation.period[0]} to {evaluation.period[1]}" if evaluation.period else ""),
+    ]
+    if data["missing_target"]:
+        lines.append(f"- **Left out:** {data['missing_target']:,} rows without a target")
+    return "\n".join(lines)
+
+
+def _metrics(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+    lines = [f"- **{METRICS[name].label}:** {METRICS[name].meaning}" for name in evaluation.metrics]
+    if evaluation.classes is not None and len(evaluation.classes) == 2:
+        yes = f"{evaluation.target} = {evaluation.classes[1]}"
+        lines.append(f"\nYes means {_cell(yes)}; decision threshold {evaluation.threshold:g}.")
+    level = (bundle.metadata.get("interval") or {}).get("level")
+    if level is not None:
+        lines.append(f"\nThe prediction interval promises to hold {level:.0%} of the true values.")
+    lines.append("\nRanges are 95% bootstrap intervals over test rows.")
+    return "\n".join(lines)
+
+
+def _results(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+    baseline = _cell(bundle.metadata["baseline"]["model"])
+    lines = [
+        _cell(sentence(evaluation)),
+        "",
+        f"| Metric | {bundle.version} | Baseline ({baseline}) | Difference |",
+        "|---|---|---|---|",
+    ]
+    for name, found in evaluation.metrics.items():
+        metric = METRICS[name]
+        unit = f", {evaluation.unit}" if metric.in_target_unit and evaluation.unit else ""
+        cells = [
+            _with_interval(number(found.model.value), interval(found.model)),
+            _with_interval(number(found.baseline.value), interval(found.baseline)),
+            _with_interval(number(found.difference.value, True), interval(found.difference, True)),
+        ]
+        lines.append(f"| {_cell(metric.label + unit)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _slices(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+    name = evaluation.primary
+    columns = list(dict.fromkeys(part.column for part in evaluation.slices))
+    if not columns:
+        return "No slices were evaluated."
+    weak = evaluation.weak
+    if weak:
+        lines = ["Worse than on all rows by more than chance explains:"]
+    else:
+        lines = ["No slice is worse than the whole by more than chance explains; the worst are:"]
+    lines[0] = f"Evaluated by {_cell(', '.join(columns))}. {lines[0]}"
+    lines += ["", f"| Slice | Rows | {METRICS[name].label} |", "|---|---|---|"]
+    for part in (weak or evaluation.worst_first[:3])[:WEAK_SHOWN]:
+        found = part.metrics[name].model
+        cell = _with_interval(number(found.value), interval(found))
+        lines.append(f"| {_cell(f'{part.column} = {part.value}')} | {part.rows:,} | {cell} |")
+    return "\n".join(lines)
+
+
+def _inputs(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+    lines = ["| Input | Kind | Unit | Meaning |", "|---|---|---|---|"]
+    for item in bundle.plan.inputs:
+        column = schema.columns.get(item.name)
+        if column is None:
+            documented = FEATURES[item.name].function.__doc__ or "derived feature"
+            meaning = documented.strip().splitlines()[0]
+        else:
+            meaning = column.description
+        unit = "" if column is None else column.unit or ""
+        lines.append(f"| {_cell(item.name)} | {item.kind} | {_cell(unit)} | {_cell(meaning)} |")
+    return "\n".join(lines)
+
+
+def _caveats(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+    notes = evaluation.notes or ["The evaluation found nothing out of the ordinary."]
+    return "\n".join(f"- {_cell(note)}" for note in notes)
+
+
+BLOCKS: dict[str, Callable[[Bundle, Evaluation, Schema], str]] = {
+    "details": _details,
+    "data": _data,
+    "inputs": _inputs,
+    "metrics": _metrics,
+    "results": _results,
+    "slices": _slices,
+    "caveats": _caveats,
+}
+"""What a run can fill, by the name of the block."""
+
+
+def _with_interval(value: str, range_: str) -> str:
+    return f"{value} ({range_})" if range_ else value
+
+
+def _cell(text: str) -> str:
+    """Keep text from ending a table cell, a line or a comment."""
+    line = " ".join(str(text).split())
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

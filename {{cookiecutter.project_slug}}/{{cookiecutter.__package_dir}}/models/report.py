@@ -1,0 +1,174 @@
+"""The evaluation as one HTML page: no external file, readable on paper, phone and dark screens."""
+
+import math
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..data.schema import Schema
+from ..utils.metrics import METRICS, Estimate
+from .results import Evaluation, Slice, interval, number, sentence
+
+TITLES = {True: "Better than the baseline", False: "Worse than the baseline", None: "Not shown"}
+TONES = {True: "good", False: "bad", None: "open"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot with what it shows, in words."""
+
+    source: str  # data: URI
+    text: str
+    wide: bool
+
+
+def render(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema) -> str:
+    """Return the report as HTML.
+
+    Args:
+        evaluation: What was found.
+        pictures: PNG bytes by the names that `evaluate` gives.
+        schema: For the description of the target.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "share": _share, "interval": _interval}
+    metric = METRICS[evaluation.primary]
+    return environment.get_template("report.html.j2").render(
+        evaluation=evaluation,
+        title=TITLES[evaluation.better] if evaluation.better is not None else _unknown(evaluation),
+        tone=TONES[evaluation.better],
+        sentence=sentence(evaluation),
+        description=schema.columns[evaluation.target].description,
+        metric=metric,
+        found=evaluation.metrics.get(evaluation.primary),
+        metrics=[
+            (METRICS[name], found, evaluation.verdict(name))
+            for name, found in evaluation.metrics.items()
+        ],
+        facts=list(_facts(evaluation)),
+        details=list(_details(evaluation)),
+        weak=evaluation.weak,
+        worst=evaluation.worst_first[:1],
+        slices=_by_column(evaluation.slices),
+        tones=TONES,
+        two_classes=len(evaluation.classes or ()) == 2,
+        figures={
+            name: Figure(
+                "data:image/png;base64," + b64encode(picture).decode(),
+                _text(name, evaluation),
+                name in ("predicted_true", "residuals")
+                or (name == "confusion" and len(evaluation.classes or ()) > 2),
+            )
+            for name, picture in pictures.items()
+        },
+    )
+
+
+def _number(value: float, sign: bool = False) -> str:
+    return _typeset(number(value, sign))
+
+
+def _interval(estimate: Estimate, sign: bool = False) -> str:
+    return _typeset(interval(estimate, sign))
+
+
+def _share(value: float) -> str:
+    return _typeset(f"{value:.1%}" if math.isfinite(value) else "-")
+
+
+def _typeset(text: str) -> str:
+    """Give a lone hyphen its width and a negative number its minus."""
+    return "\N{EN DASH}" if text == "-" else text.replace("-", "\N{MINUS SIGN}")
+
+
+def _unknown(evaluation: Evaluation) -> str:
+    found = evaluation.metrics.get(evaluation.primary)
+    if found is not None and math.isnan(found.difference.low):
+        return "Better or worse than the baseline? There is no interval to say"
+    return "Not shown to be better than the baseline"
+
+
+def _facts(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    metadata = evaluation.metadata
+    data = metadata["data"]
+    rows = data["rows"]
+    yield "Version", f"{evaluation.version}, {metadata['model']}"
+    yield "Baseline", str(metadata["baseline"]["model"])
+    yield "Trained", str(metadata["created"]).replace("T", " ").replace("+00:00", " UTC")
+    commit = metadata.get("commit")
+    dirty = " with uncommitted changes" if metadata.get("dirty") else ""
+    yield "Commit", f"{commit[:12]}{dirty}" if commit else "none (not in a git repository)"
+    yield "Data", f"{data['source']}, SHA-256 {data['sha256'][:12]}"
+    yield "Rows", f"train {rows['train']:,}, validation {rows['val']:,}, test {rows['test']:,}"
+    if data["missing_target"]:
+        yield "Left out", f"{data['missing_target']:,} rows without a target"
+    if evaluation.period is not None:
+        first, last = (moment[:16] for moment in evaluation.period)
+        yield "Test period", f"{first} to {last}"
+
+
+def _details(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    metadata = evaluation.metadata
+    params = metadata["params"] or {}
+    yield "Parameters", ", ".join(f"{k} = {v}" for k, v in params.items()) or "the model's defaults"
+    yield "Seed", str(metadata["seed"])
+    if evaluation.classes is not None:
+        yield "Classes", ", ".join(evaluation.classes)
+    for label, key in (
+        ("Configuration", "config_hash"),
+        ("Schema", "schema_hash"),
+        ("Plan", "plan_hash"),
+    ):
+        yield label, f"SHA-256 {metadata[key]}"
+    yield "Data", f"SHA-256 {metadata['data']['sha256']}"
+    yield "Packages", ", ".join(f"{k} {v}" for k, v in metadata["packages"].items())
+
+
+def _by_column(slices: list[Slice]) -> dict[str, list[Slice]]:
+    """Group the slices by column, in their order."""
+    grouped: dict[str, list[Slice]] = {}
+    for part in slices:
+        grouped.setdefault(part.column, []).append(part)
+    return grouped
+
+
+def _text(name: str, evaluation: Evaluation) -> str:
+    """Say what to look for in a plot; also what a screen reader reads."""
+    two = len(evaluation.classes or ()) == 2
+    if name.startswith("slices_"):
+        return (
+            "The primary metric for each value with its 95% interval. Orange: worse than on all "
+            "rows by more than chance explains."
+        )
+    return {
+        "roc": "The further towards the upper left, the better the ranking; the diagonal is chance."
+        + ("" if two else " Each class against the rest."),
+        "precision_recall": "How many of the rows called are right, as more of them are called."
+        + ("" if two else " Each class against the rest."),
+        "confusion": "What the rows of each true class (line) were called (column). The "
+        "percentages add up along a line.",
+        "calibration": "On the dotted line, of the rows given 30% about 30% "
+        + ("are positive." if two else "are right.")
+        + " Bars are 95% intervals.",
+        "scores": "The less the two colours overlap, the better the classes are told apart."
+        if two
+        else "Wrong predictions should lie to the left of the right ones.",
+        "predicted_true": "On the dotted line, the prediction is exact.",
+        "residuals": "Narrow and centred on zero is good; a bend on the right side is a pattern "
+        "that the model missed. The outermost bars hold what lies beyond.",
+        "interval_coverage": "Each point is a tenth of the rows; it should reach the dotted line.",
+        "importance": f"Each input's values are shuffled over {evaluation.importance_rows:,} test "
+        "rows, five times. Inputs that say the same share their importance, so a small bar does "
+        "not mean that a column is useless.",
+        "learning_curve": "If the model's line still rises (or falls, where lower is better) at "
+        "the right end, more data would help. Scored on validation rows.",
+    }[name]
