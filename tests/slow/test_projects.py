@@ -1,7 +1,9 @@
 """Rendered projects are installed and run, as a newcomer would."""
 
+import ast
 import csv
 import json
+from email.utils import getaddresses
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,9 @@ VARIANTS: dict[str, Answers] = {
     "regression": {"project_slug": "regression", "task": "regression"},
     "src": {"project_slug": "seed-tree", "package_name": "src"},
     "long": {
+        "project_name": 'Zoë\'s "flights" \\ 100 % 🚀',
+        "description": "It's \"late\", isn't it? \\ # <b>50 %</b> 🚀",
+        "author_name": 'Zoë "O\'Neil" \\ Łukasz, PhD 🚀',
         "project_slug": "flights-of-new-york-in-2013-arrival-mode",
         "task": "regression",
         "notebooks": False,
@@ -95,6 +100,17 @@ def test_variant_runs(variant: str, installed: Installer) -> None:
     run(installed.bin / "mypy", cwd=project)
     run(installed.bin / "lint-imports", cwd=project)
     run(installed.bin / "pytest", "-q", "tests/unit", cwd=project)
+    assert_metadata(installed.bin / "python", VARIANTS[variant], project)
+
+
+def assert_metadata(python: Path, answers: Answers, cwd: Path) -> None:
+    """The text in the answers arrives unharmed in the metadata of the installed distribution."""
+    code = "import importlib.metadata as m, sys; print(ascii(dict(m.metadata(sys.argv[1]))))"
+    metadata = ast.literal_eval(run(python, "-c", code, answers["project_slug"], cwd=cwd))
+    if "description" in answers:
+        assert metadata["Summary"] == answers["description"]
+        (author,) = getaddresses([metadata["Author-email"]])
+        assert author == (answers["author_name"], "you@example.com")
 
 
 @pytest.mark.release
