@@ -148,9 +148,11 @@ def _copy(source: str, target: Path) -> str:
         package = EXTRAS.get(scheme)
         hint = f"install {package}" if package else str(error)
         raise UserError(f"{_without_secrets(source)}: cannot read {scheme}://: {hint}", 2) from None
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        unreachable = type(error.__cause__).__name__.startswith("ClientConnector")
+        what = "the server cannot be reached" if unreachable else "no such file"
         raise UserError(
-            f"{_without_secrets(source)}: no such file. Mend data.source in the config.", 2
+            f"{_without_secrets(source)}: {what}. Mend data.source in the config.", 2
         ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"{_without_secrets(source)}: cannot be read: {error}") from None

@@ -16,7 +16,7 @@ from ..preprocess.transforms import Floats
 
 Task = Literal["classification", "regression"]
 OPSET = 15
-INPUT, OUTPUT = "input", "output"
+INPUT, OUTPUT = "features", "prediction"
 
 
 class Estimator(Protocol):
@@ -31,7 +31,7 @@ class Estimator(Protocol):
         """Return (n, c) probabilities, or n predictions of a number."""
 
     def to_onnx(self) -> bytes:
-        """Return an ONNX model from "input" (n, k) to "output" (n, c) or (n, 1), float32."""
+        """Return an ONNX model from "features" (n, k) to "prediction" (n, c) or (n, 1), float32."""
 
 
 def make(
@@ -271,7 +271,8 @@ def exact_in_float32(model: str) -> str:
 def _floor32(value: float) -> float:
     with np.errstate(over="ignore"):
         rounded = np.float32(value)
-    if rounded > value:
+    # In double: NumPy would round `value` first. LightGBM takes up to 1e-35 for 0, on both sides.
+    if float(rounded) > value or rounded == np.float32(-1e-35):
         rounded = np.nextafter(rounded, np.float32(-np.inf))
     return float(rounded)
 

@@ -76,10 +76,10 @@ def run(bundle: Bundle, source: Path, out: Path, batch_rows: int = 250_000) -> P
             reason = row_problems(typed, failed, plan.columns)
             bad = reason.is_not_null()
             result = _result(bundle, typed, bad)
-            writer.write(frame.select(ids).hstack(result))
+            writer.write(pl.DataFrame([*frame.select(ids), *result]))
             number = pl.int_range(rows + 1, rows + frame.height + 1, eager=True).alias("row")
             known = frame.select(name for name in ids if name != "row")
-            errors.write(pl.DataFrame([number]).hstack(known).with_columns(reason).filter(bad))
+            errors.write(pl.DataFrame([number, *known, reason]).filter(bad))
             rows += frame.height
             rejected += int(bad.sum())
             bar.update(frame.height)

@@ -52,7 +52,7 @@ def suspects(
         truth, guess = y[half:], tree.fit(x[:half], y[:half]).predict(x[half:])
         if task == "classification":
             values, counts = np.unique(y[:half], return_counts=True)
-            base = np.mean(truth != values[counts.argmax()])
+            base = np.mean(truth != values[np.argmax(counts)])
             score = 1 - np.mean(truth != guess) / base if base else 0.0
         else:
             spread = np.sum((truth - truth.mean()) ** 2)

@@ -1,0 +1,116 @@
+"""What the tests share: projects in temporary folders, trained once where that will do."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import strategies as st
+
+from {{ cookiecutter.package_name }} import config as configuration
+from {{ cookiecutter.package_name }}.data import infer, ingest
+from {{ cookiecutter.package_name }}.data.columns import Column
+from {{ cookiecutter.package_name }}.models import evaluate, model_io, train
+from {{ cookiecutter.package_name }}.preprocess import pipeline
+
+ROOT = Path(__file__).parents[1]
+FAST = {"evaluate.bootstrap": 20, "train.params": {"n_estimators": 40}, "train.threads": 1}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder, the working directory, with this project's configs."""
+    copy_configs(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def project(folder: Path) -> Callable[..., configuration.Config]:
+    """Make the folder a project of any table: `project(frame, "target")`."""
+
+    def make(frame: pl.DataFrame, target: str, **settings: Any) -> configuration.Config:
+        frame.write_csv(folder / "table.csv")
+        infer.run(Path("table.csv"), target, configuration.DEFAULT)
+        configuration.update_yaml(configuration.DEFAULT, FAST | settings)
+        return configuration.load_config(environ={})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """This project's own data and configuration, from ingest to evaluate.
+
+    Has `folder`, `config`, `bundle` and `evaluation`. Tests read it and change nothing.
+    """
+    folder = tmp_path_factory.mktemp("trained")
+    copy_configs(folder)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        path = Path("configs/default.yml")
+        source = configuration.load_config(environ={}).data.source
+        here = ROOT / source
+        absolute = str(here) if here.exists() else source
+        names = ("raw", "processed", "models", "artifacts")
+        paths = {f"paths.{name}": str(folder / name) for name in names}
+        schema = {"paths.schema": str(folder / "configs/schema.yml")}
+        settings = FAST | {"data.source": absolute} | paths | schema
+        configuration.update_yaml(path, settings)
+        config = configuration.load_config(environ={})
+        ingest.run(config)
+        pipeline.run(config)
+        train.run(config)
+        evaluation = evaluate.run(config)
+        bundle = model_io.load_bundle(config.paths.models)
+        yield SimpleNamespace(folder=folder, config=config, bundle=bundle, evaluation=evaluation)
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def rows() -> Callable[[dict[str, Column]], st.SearchStrategy[dict[str, Any]]]:
+    """Any valid row of a schema's columns, as `rows(columns)`: a strategy of dictionaries."""
+
+    def strategy(columns: dict[str, Column]) -> st.SearchStrategy[dict[str, Any]]:
+        return st.fixed_dictionaries({name: values(column) for name, column in columns.items()})
+
+    return strategy
+
+
+def copy_configs(folder: Path) -> None:
+    """Copy the project's configs into another folder."""
+    shutil.copytree(ROOT / "configs", folder / "configs", dirs_exist_ok=True)
+
+
+def values(column: Column) -> st.SearchStrategy[Any]:
+    """Valid values of one column; unseen categories are valid where none is listed."""
+    known: st.SearchStrategy[Any]
+    if column.type == "boolean":
+        known = st.booleans()
+    elif column.values is not None:
+        known = st.sampled_from(column.values)
+    elif column.type == "integer":
+        low, high = bounds(column, 2.0**40)
+        known = st.integers(int(low), int(high))
+    elif column.type == "float":
+        low, high = bounds(column, 1e30)
+        known = st.floats(low, high)
+    elif column.type == "datetime":
+        known = st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1))
+    else:
+        known = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
+    return st.none() | known if column.nullable else known
+
+
+def bounds(column: Column, limit: float) -> tuple[float, float]:
+    """The range that a column declares, or one up to `limit`."""
+    low = column.min if isinstance(column.min, int | float) else -limit
+    high = column.max if isinstance(column.max, int | float) else limit
+    return low, high

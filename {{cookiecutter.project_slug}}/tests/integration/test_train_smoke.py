@@ -1,0 +1,56 @@
+"""The whole way on this project's own data, by the commands a person types."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from {{ cookiecutter.package_name }}.cli import app
+
+
+def test_model_beats_its_baseline(trained: SimpleNamespace) -> None:
+    metadata = trained.bundle.metadata
+    metric = "log_loss" if trained.bundle.plan.classes else "mae"
+    assert metadata["metrics"][metric] < metadata["baseline_metrics"][metric]
+
+
+def test_golden_rows_predict_what_was_recorded(trained: SimpleNamespace) -> None:
+    from {{ cookiecutter.package_name }}.data.schema import cast
+
+    bundle = trained.bundle
+    golden = bundle.metadata["golden"]
+    typed, failed = cast(pl.DataFrame([entry["row"] for entry in golden]), bundle.plan.columns)
+    assert not failed
+    predicted = bundle.predictor.predict_frame(typed)
+    for entry, value in zip(golden, predicted.reshape(len(golden), -1), strict=True):
+        assert value.tolist() == pytest.approx(entry["prediction"], abs=1e-6)
+
+
+def test_report_stands_alone(trained: SimpleNamespace) -> None:
+    folder = trained.config.paths.artifacts / "v0.1"
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in html
+    assert 'src="http' not in html
+    assert 'href="http' not in html
+    assert json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+
+
+def test_commands_say_what_comes_next(
+    trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(trained.folder)
+    raw = trained.config.paths.raw / trained.config.data.file_name
+    for arguments in (
+        ["ingest"],
+        ["preprocess"],
+        ["train"],
+        ["evaluate"],
+        ["predict", str(raw), "--out", str(tmp_path / "p.csv")],
+    ):
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert "Next: " in result.output or "rows predicted by v0.2" in result.output
+    assert (trained.folder / "model_card.md").is_file()

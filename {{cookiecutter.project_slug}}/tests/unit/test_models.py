@@ -1,0 +1,205 @@
+"""Models: repeatable, exported exactly, saved whole, never overwritten, checked before use."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import onnxruntime
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from {{ cookiecutter.package_name }}.config import Config, load_config, update_yaml
+from {{ cookiecutter.package_name }}.data import ingest
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.models import estimators, model_io, train
+from {{ cookiecutter.package_name }}.preprocess import pipeline
+
+Make = Callable[..., Config]
+DRAW = np.random.default_rng(2)
+N = 500
+FRAME = pl.DataFrame(
+    {
+        "a": [None if i % 8 == 0 else v for i, v in enumerate(DRAW.normal(size=N))],
+        "b": DRAW.integers(0, 9, N),
+        "c": DRAW.choice(["u", "v", "w"], N),
+        "noise": DRAW.normal(size=N),
+    }
+).with_columns(
+    two=(pl.col("a").fill_null(0) + (pl.col("c") == "u") + 0.5 * pl.col("noise")) > 0.4,
+    three=pl.col("c") + pl.when(pl.col("b") > 4).then(pl.lit("+")).otherwise(pl.lit("")),
+    number=(pl.col("b") * 1000.0 + pl.col("noise") * 300 + 50_000),
+)
+TARGETS = {"two": ["three", "number"], "three": ["two", "number", "c"], "number": ["two", "three"]}
+MODELS = ("dummy", "linear", "gradient_boosting")
+
+
+def trained_on(project: Make, target: str, **changes: Any) -> tuple[Config, train.Trained]:
+    config = project(FRAME.drop(TARGETS[target]), target, **changes)
+    ingest.run(config)
+    pipeline.run(config)
+    return config, train.run(config)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_and_task(project: Make, target: str, model: str) -> None:
+    changes: dict[str, Any] = {"train.model": model}
+    if model != "gradient_boosting":
+        changes["train.params"] = {}
+    config, result = trained_on(project, target, **changes)
+    bundle = model_io.load_bundle(config.paths.models)
+    test, _ = train.arrays(pipeline.read_split(config, "test"), bundle.plan)
+    predicted = bundle.predictor.predict_codes(test)
+    if target == "number":
+        assert predicted.shape == (len(test),)
+        assert bundle.metadata["interval"]["quantile"] > 0
+        score = "mae", -1
+    else:
+        assert predicted.shape == (len(test), 2 if target == "two" else 6)
+        np.testing.assert_allclose(predicted.sum(axis=1), 1, rtol=1e-5)
+        assert bundle.metadata["interval"] is None
+        score = "log_loss", -1
+    if model != "dummy":
+        assert result.metrics[score[0]] < result.baseline[score[0]]
+    rows = [entry["row"] for entry in bundle.metadata["golden"]]
+    assert len(rows) == pipeline.GOLDEN_ROWS
+
+
+def test_two_trainings_agree(project: Make) -> None:
+    config, _ = trained_on(project, "two")
+    train.run(config)
+    first, second = (model_io.load_bundle(config.paths.models, v) for v in ("v0.1", "v0.2"))
+    x, _ = train.arrays(pipeline.read_split(config, "test"), first.plan)
+    np.testing.assert_array_equal(
+        first.predictor.predict_codes(x), second.predictor.predict_codes(x)
+    )
+    assert first.metadata["golden"] == second.metadata["golden"]
+
+
+def test_shuffled_target_scores_like_the_baseline(project: Make) -> None:
+    shuffled = pl.Series("two", DRAW.permutation(FRAME["two"].to_numpy()))
+    many = pl.concat([FRAME.drop("three", "number").with_columns(shuffled)])
+    config = project(many, "two")
+    ingest.run(config)
+    pipeline.run(config)
+    result = train.run(config)
+    rows = pipeline.load(config)[1].rows["val"]
+    assert abs(result.metrics["roc_auc"] - 0.5) < 2.5 * 0.5 / np.sqrt(rows / 3)
+
+
+def test_conformal_interval_covers(project: Make) -> None:
+    residual = DRAW.normal(size=4000)
+    y, half = np.zeros(2000), train.conformal(residual[:2000], np.zeros(2000), 0.9)["quantile"]
+    covered = np.mean(np.abs(residual[2000:] - y) <= half)
+    assert 0.87 < covered < 0.93
+    assert train.conformal(np.array([1.0, 3.0]), np.zeros(2), 0.9)["quantile"] == 3.0
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), gaps=st.booleans(), categorical=st.booleans())
+def test_float32_trees_take_every_branch_the_same(seed: int, gaps: bool, categorical: bool) -> None:
+    draw = np.random.default_rng(seed)
+    x = np.column_stack([draw.normal(size=300), draw.integers(0, 12, 300), draw.random(300)])
+    y = x[:, 0] + (x[:, 1] % 3) + draw.normal(size=300) / 5
+    x = x.astype(np.float32)
+    if gaps:
+        x[draw.random(x.shape) < 0.1] = np.nan
+    params = {"verbosity": -1, "num_threads": 1, "min_data_in_leaf": 5}
+    data = lgb.Dataset(x, y, categorical_feature=[1] if categorical else [], params=params)
+    booster = lgb.train(params, data, num_boost_round=10)
+    exact = lgb.Booster(model_str=estimators.exact_in_float32(booster.model_to_string()))
+    # Values on the thresholds themselves and next to them, missing and unseen ones.
+    numbers = re.findall(r"^threshold=(.*)$", booster.model_to_string(), re.MULTILINE)
+    thresholds = np.array(" ".join(numbers).split(), dtype=np.float64).astype(np.float32)
+    around = np.concatenate([thresholds, np.nextafter(thresholds, np.float32(9e9)), [np.nan]])
+    rows = np.column_stack([around, draw.integers(0, 20, len(around)), around]).astype(np.float32)
+    np.testing.assert_allclose(exact.predict(rows), booster.predict(rows), rtol=1e-12)
+    tested = np.concatenate([x, rows])
+    model = estimators.GradientBoosting("regression", 0, {}, 0, 1)
+    model.model = estimators.exact_in_float32(booster.model_to_string())
+    session = onnxruntime.InferenceSession(model.to_onnx())
+    onnx = session.run(["prediction"], {"features": tested})[0][:, 0]
+    np.testing.assert_allclose(onnx, exact.predict(tested), rtol=1e-4, atol=1e-5)
+
+
+def test_a_wrong_export_is_refused(trained: SimpleNamespace) -> None:
+    plan = trained.bundle.plan
+    x, y = train.arrays(pipeline.read_split(trained.config, "train"), plan)
+    model = train.fit(trained.config, plan, x, y, "dummy", {})
+    changed = y + 1 if plan.classes is None else 1 - y
+    other = train.fit(trained.config, plan, x, changed, "dummy", {})
+    model.to_onnx = other.to_onnx  # type: ignore[method-assign]
+    with pytest.raises(UserError, match="predicts something else"):
+        train.export(model, plan, x)
+
+
+def test_wrong_parameters_are_named(project: Make) -> None:
+    with pytest.raises(UserError, match=r"train\.params"):
+        trained_on(project, "two", **{"train.model": "linear", "train.params": {"nope": 1}})
+
+
+def test_versions(project: Make) -> None:
+    config, first = trained_on(project, "two")
+    assert first.version == "v0.1"
+    assert train.run(config, "v1.9").version == "v1.9"
+    assert train.run(config).version == "v1.10"
+    assert model_io.versions(config.paths.models) == ["v0.1", "v1.9", "v1.10"]
+    assert model_io.load_bundle(config.paths.models).version == "v1.10"
+    before = (config.paths.models / "v1.9/metadata.json").read_bytes()
+    with pytest.raises(UserError, match="never overwritten"):
+        train.run(config, "v1.9")
+    assert (config.paths.models / "v1.9/metadata.json").read_bytes() == before
+    with pytest.raises(UserError, match="write it like"):
+        train.run(config, "new")
+    with pytest.raises(UserError, match="no such version"):
+        model_io.load_bundle(config.paths.models, "v7.0")
+
+
+def test_metadata_says_where_the_model_comes_from(trained: SimpleNamespace) -> None:
+    metadata = trained.bundle.metadata
+    raw = json.loads((trained.config.paths.raw / "manifest.json").read_text(encoding="utf-8"))
+    assert metadata["data"]["sha256"] == raw[0]["sha256"]
+    assert metadata["config_hash"] == train.config_hash(trained.config)
+    assert metadata["packages"].keys() >= {"lightgbm", "numpy", "onnxruntime"}
+    assert set(metadata["files"]) == {"model.pkl", "model.onnx", "baseline.onnx", "plan.json"}
+    assert {"commit", "dirty", "created", "seed", "metrics"} <= metadata.keys()
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "plan.json", "model.pkl", "metadata.json"])
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_damaged_version_is_never_opened(
+    trained: SimpleNamespace, tmp_path: Path, name: str, damage: str
+) -> None:
+    shutil.copytree(trained.bundle.path, tmp_path / "v0.1")
+    path = tmp_path / "v0.1" / name
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        model_io.load_bundle(tmp_path)
+
+
+def test_no_model_yet(folder: Path) -> None:
+    with pytest.raises(UserError, match="run `train` first"):
+        model_io.load_bundle(load_config(environ={}).paths.models)
+
+
+def test_repeated_train_params_reach_the_model(project: Make) -> None:
+    config, _ = trained_on(project, "two", **{"train.params": {"n_estimators": 3}})
+    import pickle
+
+    model = pickle.loads((config.paths.models / "v0.1/model.pkl").read_bytes())
+    assert model.booster().num_trees() == 3
+    update_yaml(Path("configs/default.yml"), {"train.params": {"n_estimators": 4}})
+    train.run(load_config(environ={}))
+    model = pickle.loads((config.paths.models / "v0.2/model.pkl").read_bytes())
+    assert model.booster().num_trees() == 4

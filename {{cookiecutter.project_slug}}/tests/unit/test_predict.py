@@ -1,0 +1,125 @@
+"""Batch prediction: one row out for each row in, in order, and a reason for each that cannot be."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from {{ cookiecutter.package_name }}.data.schema import load_schema
+from {{ cookiecutter.package_name }}.data.utils import iter_batches
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.predict import batch
+
+
+def raw(trained: SimpleNamespace, rows: int = 300) -> pl.DataFrame:
+    config = trained.config
+    path = config.paths.raw / config.data.file_name
+    nulls = load_schema(config.paths.schema_).null_values
+    return next(iter_batches(path, rows, nulls))
+
+
+def required(trained: SimpleNamespace) -> str:
+    columns = trained.bundle.plan.columns
+    return next(str(name) for name, c in columns.items() if c.type in ("integer", "float"))
+
+
+@pytest.mark.parametrize("source", ["in.csv", "in.parquet"])
+@pytest.mark.parametrize("out", ["out.csv", "sub/out.parquet"])
+@pytest.mark.parametrize("batch_rows", [37, 10_000])
+def test_rows_keep_their_place(
+    trained: SimpleNamespace, tmp_path: Path, source: str, out: str, batch_rows: int
+) -> None:
+    frame = raw(trained)
+    column = required(trained)
+    broken = frame.with_columns(
+        pl.when(pl.int_range(pl.len()) % 50 == 3)
+        .then(pl.lit("rubbish"))
+        .otherwise(pl.col(column).cast(pl.String))
+        .alias(column)
+    )
+    write = broken.write_csv if source.endswith("csv") else broken.write_parquet
+    write(tmp_path / source)
+    done = batch.run(trained.bundle, tmp_path / source, tmp_path / out, batch_rows)
+    assert (done.rows, done.rejected) == (frame.height, 6)
+
+    read = pl.read_csv if out.endswith("csv") else pl.read_parquet
+    result = read(tmp_path / out)
+    plan = trained.bundle.plan
+    assert result.height == frame.height
+    for name in plan.ids:
+        assert result[name].cast(pl.String).to_list() == frame[name].to_list()
+    scores = (
+        ["lower", "upper"] if plan.classes is None else [f"probability_{c}" for c in plan.classes]
+    )
+    assert result.columns == [*plan.ids, "prediction", *scores]
+    empty = result["prediction"].is_null().arg_true().to_list()
+    assert empty == [3, 53, 103, 153, 203, 253]
+    assert result[scores[0]].is_null().arg_true().to_list() == empty
+    if plan.classes is not None:
+        total = result.select(pl.sum_horizontal(scores))[scores[0]].to_numpy()
+        np.testing.assert_allclose(np.delete(total, empty), 1, rtol=1e-5)
+
+    assert done.rejects is not None
+    rejects = pl.read_csv(done.rejects)
+    assert rejects["row"].to_list() == [row + 1 for row in empty]
+    assert rejects["reason"].unique().to_list() == [f"{column}: not of type " + kind(trained)]
+
+
+def kind(trained: SimpleNamespace) -> str:
+    return str(trained.bundle.plan.columns[required(trained)].type)
+
+
+def test_target_and_leaks_are_not_needed(trained: SimpleNamespace, tmp_path: Path) -> None:
+    raw(trained).select(list(trained.bundle.plan.columns)).write_csv(tmp_path / "in.csv")
+    done = batch.run(trained.bundle, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert done.rejects is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_file_equals_single_rows(trained: SimpleNamespace, tmp_path: Path) -> None:
+    raw(trained).write_csv(tmp_path / "in.csv")
+    batch.run(trained.bundle, tmp_path / "in.csv", tmp_path / "out.parquet")
+    result = pl.read_parquet(tmp_path / "out.parquet")
+    from {{ cookiecutter.package_name }}.data.schema import cast
+
+    plan = trained.bundle.plan
+    typed, _ = cast(raw(trained), plan.columns)
+    single = np.array(
+        [trained.bundle.predictor.predict_row(r) for r in typed.iter_rows(named=True)]
+    )
+    column = "prediction" if plan.classes is None else f"probability_{plan.classes[-1]}"
+    np.testing.assert_allclose(result[column].to_numpy(), single[:, -1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("problem", ["column", "same file", "ending", "no file", "out folder"])
+def test_clear_errors_and_nothing_written(
+    trained: SimpleNamespace, tmp_path: Path, problem: str
+) -> None:
+    frame = raw(trained, 5)
+    column = required(trained)
+    source, out, named = tmp_path / "in.csv", tmp_path / "out.csv", f"{column}: column is missing"
+    if problem == "column":
+        frame = frame.drop(column)
+    frame.write_csv(source)
+    if problem == "same file":
+        out, named = source, "is the input"
+    elif problem == "ending":
+        out, named = tmp_path / "out.xlsx", "unknown kind of table"
+    elif problem == "no file":
+        source, named = tmp_path / "nowhere.csv", "no such file"
+    elif problem == "out folder":
+        source, named = tmp_path / "in.csv.gz", "no such file"
+    before = (tmp_path / "in.csv").read_bytes()
+    with pytest.raises(UserError, match=named):
+        batch.run(trained.bundle, source, out)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+    assert (tmp_path / "in.csv").read_bytes() == before
+
+
+def test_decide() -> None:
+    two = np.array([[0.4, 0.6], [0.6, 0.4], [0.7, 0.3]])
+    assert batch.decide(two, 0.4).tolist() == [1, 1, 0]
+    three = np.array([[0.4, 0.35, 0.25], [0.2, 0.3, 0.5]])
+    assert batch.decide(three, 0.4).tolist() == [0, 2]
