@@ -1,9 +1,9 @@
 # Needs Python 3.11 or later with pip, git and make; everything else goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-# One thread for each library in each of two test workers.
+# Two workers, one thread for each library in each; a worker takes a whole file and so shares its bakes.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 POLARS_MAX_THREADS=1
-PYTEST := $(ONE_THREAD) $(BIN)/pytest --numprocesses=2 --dist=loadgroup --durations=20
+PYTEST := $(ONE_THREAD) $(BIN)/pytest --numprocesses=2 --dist=loadfile --durations=20
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast slow test-all lint format options clean

@@ -46,13 +46,7 @@ def row_id(row: Answers) -> str:
     return "-".join(map(str, row.values())) or "default"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(row, id=row_id(row), marks=pytest.mark.xdist_group(row_id(row)))
-        for row in ROWS
-    ],
-)
+@pytest.fixture(scope="module", params=ROWS, ids=row_id)
 def row(request: pytest.FixtureRequest) -> Answers:
     answers: Answers = request.param
     return answers

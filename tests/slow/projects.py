@@ -1,5 +1,6 @@
 """Run commands of rendered projects, several of which share one environment."""
 
+import json
 import os
 import subprocess
 import sys
@@ -29,6 +30,15 @@ def run(*command: str | Path, cwd: Path, code: int = 0, **environment: str) -> s
 
 def uv(*command: str | Path, cwd: Path) -> str:
     return run(Path(sys.executable).with_name("uv"), *command, cwd=cwd)
+
+
+def assert_trained(project: Path) -> None:
+    version = project / "models/v0.1"
+    for name in ("model.pkl", "model.onnx", "plan.json", "metadata.json"):
+        assert (version / name).stat().st_size > 0
+    assert json.loads((version / "metadata.json").read_text("utf-8"))
+    assert (project / "artifacts/v0.1/report.html").stat().st_size > 0
+    assert list((project / "artifacts/v0.1").glob("*.png"))
 
 
 class Installer:

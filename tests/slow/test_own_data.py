@@ -81,7 +81,6 @@ def write(path: Path, header: list[str], rows: list[list[Any]]) -> None:
         csv.writer(file).writerows([header, *rows])
 
 
-@pytest.mark.xdist_group("shared")
 @pytest.mark.parametrize("make", TABLES, ids=lambda make: make.__name__)
 def test_unseen_table_runs(make: Callable[[random.Random], Table], installed: Installer) -> None:
     project = installed({})
@@ -100,7 +99,6 @@ def test_unseen_table_runs(make: Callable[[random.Random], Table], installed: In
     assert all(row["prediction"] for row in predicted)
 
 
-@pytest.mark.xdist_group("shared")
 def test_duplicate_columns_are_refused(installed: Installer) -> None:
     project = installed({})
     table = project / "twice.csv"
