@@ -9,7 +9,10 @@ usable() {
 }
 
 if [ -n "${PYTHON:-}" ]; then
-    usable "$PYTHON" || { echo "PYTHON=$PYTHON is not a Python 3.11 to 3.13" >&2; exit 1; }
+    usable "$PYTHON" || {
+        echo "PYTHON=$PYTHON is not a Python 3.11 to 3.13" >&2
+        exit 1
+    }
 else
     for candidate in python{{ cookiecutter.python_version }} python3 python python3.13 python3.12 python3.11; do
         if usable "$candidate"; then
@@ -17,7 +20,10 @@ else
             break
         fi
     done
-    [ -n "${PYTHON:-}" ] || { echo "No Python 3.11 to 3.13 found: install one, or give PYTHON=..." >&2; exit 1; }
+    [ -n "${PYTHON:-}" ] || {
+        echo "No Python 3.11 to 3.13 found: install one, or give PYTHON=..." >&2
+        exit 1
+    }
 fi
 
 if ! usable .venv/bin/python; then

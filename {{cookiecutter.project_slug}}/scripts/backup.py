@@ -1,0 +1,85 @@
+"""Back up raw data, models, reports and settings into one dated archive, and restore it.
+
+    .venv/bin/python scripts/backup.py [FOLDER]             (default: backups)
+    .venv/bin/python scripts/backup.py --restore ARCHIVE
+
+The archive appears whole or not at all, with its SHA-256 beside it. Restoring checks that first and
+leaves alone what is there.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import tarfile
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = "{{ cookiecutter.project_slug }}"
+CONTENTS = ("artifacts", "configs", "data/external", "data/raw", "model_card.md", "models")
+
+
+def sha256(path: Path) -> str:
+    """Return a file's checksum."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checksum_file(archive: Path) -> Path:
+    """Return where an archive's checksum stands."""
+    return archive.with_name(archive.name + ".sha256")
+
+
+def back_up(folder: Path) -> Path:
+    """Write a new archive into `folder` and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / f"{NAME}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.tar.gz"
+    handle, part = tempfile.mkstemp(prefix=".part-", dir=folder)
+    os.close(handle)
+    try:
+        with tarfile.open(part, "w:gz", compresslevel=3) as tar:
+            for name in CONTENTS:
+                if (ROOT / name).exists():
+                    tar.add(ROOT / name, arcname=name)
+        checksum_file(archive).write_text(f"{sha256(Path(part))}  {archive.name}\n", "utf-8")
+        os.replace(part, archive)
+    finally:
+        Path(part).unlink(missing_ok=True)
+    return archive
+
+
+def restore(archive: Path) -> int:
+    """Bring back the files that are missing; return their number."""
+    try:
+        expected = checksum_file(archive).read_text("utf-8").split()[0]
+        actual = sha256(archive)
+    except (OSError, IndexError) as error:
+        sys.exit(f"{archive}: archive or checksum cannot be read: {error}")
+    if actual != expected:
+        sys.exit(f"{archive}: SHA-256 is {actual}, expected {expected}; nothing restored")
+    restored = 0
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.isfile() and not (ROOT / member.name).exists():
+                tar.extract(member, ROOT, filter="data")
+                (ROOT / member.name).chmod(member.mode & 0o777)  # raw data stay read-only
+                restored += 1
+    return restored
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Back up data, models, reports and settings.")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "backups")
+    parser.add_argument("--restore", type=Path, metavar="ARCHIVE")
+    args = parser.parse_args()
+    if args.restore:
+        print(f"{restore(args.restore)} files restored from {args.restore}")
+    else:
+        print(back_up(args.folder))
+
+
+if __name__ == "__main__":
+    main()
