@@ -36,6 +36,7 @@ SHUFFLES = 5
 SHUFFLED_CELLS = 400_000  # rows x inputs x shuffles of the permutation importance
 LEARNING_ROWS = 100_000
 LEARNING_VALIDATION_ROWS = 50_000
+SMALL_FIT_CELLS = 1_000_000  # rows x inputs
 COVERAGE_BINS = 10
 CLEAR = 3  # standard errors from which a mean error is worth a note
 
@@ -216,6 +217,7 @@ def learning_curve(config: Config, bundle: Bundle) -> list[LearningPoint]:
     each part holds the smaller ones.
     """
     plan, settings = bundle.plan, config.evaluate
+    config = _few_threads(config, plan)
     fractions = sorted(set(settings.learning_curve))
     if not fractions:
         return []
@@ -456,7 +458,7 @@ def _notes(evaluation: Evaluation, test: TestSet) -> Iterator[str]:
     """Yield what a reader should know before trusting the numbers."""
     labels = metrics.METRICS
     if evaluation.rows < FEW_ROWS:
-        yield f"The test set has {evaluation.rows} rows only; the intervals are wide for a reason."
+        yield f"The test set has {evaluation.rows} rows only: take its numbers as rough."
     if evaluation.classes is not None:
         seen = {number for number, row in enumerate(evaluation.confusion) if sum(row)}
         absent = [name for i, name in enumerate(evaluation.classes) if i not in seen]
@@ -480,6 +482,13 @@ def _notes(evaluation: Evaluation, test: TestSet) -> Iterator[str]:
                 f"The {level:.0%} prediction interval holds {covered.value:.1%} of the true "
                 f"values: it is too {narrow} for rows like these."
             )
+        uneven = [part for part in evaluation.coverage if part.covered.high < level]
+        if uneven:
+            worst = min(uneven, key=lambda part: part.covered.value)
+            yield (
+                f"The {level:.0%} prediction interval is too narrow for some predictions: about "
+                f"{number(worst.predicted)} it holds {worst.covered.value:.0%}."
+            )
 
 
 def _bias(evaluation: Evaluation, test: TestSet) -> Iterator[str]:
@@ -500,6 +509,15 @@ def _bias(evaluation: Evaluation, test: TestSet) -> Iterator[str]:
             f"Probabilities are too {way} on average: {said.mean():.1%} said, "
             f"{test.target.mean():.1%} seen. The test rows differ from the training rows."
         )
+
+
+def _few_threads(config: Config, plan: Plan) -> Config:
+    """Small fits run on one thread unless told otherwise: many only wait for each other there."""
+    rows = utils.count_rows(config.paths.processed / "train.parquet") or 0
+    if config.train.threads or rows * len(plan.inputs) > SMALL_FIT_CELLS:
+        return config
+    train_settings = config.train.model_copy(update={"threads": 1})
+    return config.model_copy(update={"train": train_settings})
 
 
 def _part(

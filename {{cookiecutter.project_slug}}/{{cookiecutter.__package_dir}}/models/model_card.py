@@ -20,7 +20,7 @@ from ..utils.metrics import METRICS
 from .model_io import Bundle
 from .results import Evaluation, interval, number, sentence
 
-MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*$", re.MULTILINE)
+MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*(?=\r?$)", re.MULTILINE)
 FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 LICENSES = {"MIT": "mit", "Apache-2.0": "apache-2.0", "BSD-3-Clause": "bsd-3-clause"}
 WEAK_SHOWN = 10
@@ -33,7 +33,7 @@ def update(path: Path, bundle: Bundle, evaluation: Evaluation, schema: Schema) -
         path: The card.
         bundle: The version that was evaluated.
         evaluation: What was found.
-        schema: For the table of inputs.
+        schema: For the table of features.
 
     Raises:
         UserError: A block is unknown, not closed or stands twice, no block is left, or the front
@@ -47,8 +47,8 @@ def update(path: Path, bundle: Bundle, evaluation: Evaluation, schema: Schema) -
     else:
         text = _skeleton(evaluation.target)
     ends = "\r\n" if "\r\n" in text else "\n"
-    text = _replace_front(text, path, _front_matter(evaluation), ends)
     text = _replace_blocks(text, path, bundle, evaluation, schema, ends)
+    text = _replace_front(text, path, _front_matter(evaluation), ends)
     if not path.exists() or path.read_bytes() != text.encode():
         write_text(path, text)
 
@@ -60,7 +60,7 @@ def _replace_blocks(
     marks = list(MARK.finditer(text))
     if not marks:
         raise UserError(
-            f"{path}: no block to fill. Put `<!-- run:results -->` and `<!-- /run:results -->` on "
+            f"{path}: no block to fill. Put `<!-- run:metrics -->` and `<!-- /run:metrics -->` on "
             f"lines of their own (blocks: {', '.join(BLOCKS)}), or delete the file for a new one."
         )
     pieces, end, seen = [], 0, set()
@@ -90,7 +90,7 @@ def _replace_front(text: str, path: Path, values: Mapping[str, Any], ends: str) 
     yaml.width = 1000
     match = FRONT.match(text)
     try:
-        front = (yaml.load(match[1]) if match else None) or {}
+        front = (yaml.load(match[1].replace("\r\n", "\n")) if match else None) or {}
     except YAMLError as error:
         raise UserError(f"{path}: the front matter is not YAML: {error}") from None
     if not isinstance(front, dict):
@@ -198,18 +198,6 @@ def _data(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
 
 
 def _metrics(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
-    lines = [f"- **{METRICS[name].label}:** {METRICS[name].meaning}" for name in evaluation.metrics]
-    if evaluation.classes is not None and len(evaluation.classes) == 2:
-        yes = f"{evaluation.target} = {evaluation.classes[1]}"
-        lines.append(f"\nYes means {_cell(yes)}; decision threshold {evaluation.threshold:g}.")
-    level = (bundle.metadata.get("interval") or {}).get("level")
-    if level is not None:
-        lines.append(f"\nThe prediction interval promises to hold {level:.0%} of the true values.")
-    lines.append("\nRanges are 95% bootstrap intervals over test rows.")
-    return "\n".join(lines)
-
-
-def _results(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
     baseline = _cell(bundle.metadata["baseline"]["model"])
     lines = [
         _cell(sentence(evaluation)),
@@ -226,7 +214,17 @@ def _results(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
             _with_interval(number(found.difference.value, True), interval(found.difference, True)),
         ]
         lines.append(f"| {_cell(metric.label + unit)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    lines += ["", "Ranges in brackets are 95% intervals."]
+    if evaluation.classes is not None and len(evaluation.classes) == 2:
+        yes = _cell(f"{evaluation.target} = {evaluation.classes[1]}")
+        lines[-1] += f" Yes means {yes}, from a probability of {evaluation.threshold:g} up."
+    level = (bundle.metadata.get("interval") or {}).get("level")
+    if level is not None:
+        lines[-1] += f" The prediction interval is meant to hold {level:.0%} of the true values."
+    if evaluation.notes:
+        lines += ["", *(f"- {_cell(note)}" for note in evaluation.notes)]
+    meanings = [f"{METRICS[name].label}: {METRICS[name].meaning}" for name in evaluation.metrics]
+    return "\n".join([*lines, "", _cell(" ".join(meanings))])
 
 
 def _slices(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
@@ -248,13 +246,13 @@ def _slices(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
     return "\n".join(lines)
 
 
-def _inputs(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
-    lines = ["| Input | Kind | Unit | Meaning |", "|---|---|---|---|"]
+def _features(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+    lines = ["| Feature | Kind | Unit | Meaning |", "|---|---|---|---|"]
     for item in bundle.plan.inputs:
         column = schema.columns.get(item.name)
         if column is None:
             documented = FEATURES[item.name].function.__doc__ or "derived feature"
-            meaning = documented.strip().splitlines()[0]
+            meaning = documented.strip().splitlines()[0].rstrip(".")
         else:
             meaning = column.description
         unit = "" if column is None else column.unit or ""
@@ -262,19 +260,12 @@ def _inputs(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
     return "\n".join(lines)
 
 
-def _caveats(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
-    notes = evaluation.notes or ["The evaluation found nothing out of the ordinary."]
-    return "\n".join(f"- {_cell(note)}" for note in notes)
-
-
 BLOCKS: dict[str, Callable[[Bundle, Evaluation, Schema], str]] = {
     "details": _details,
-    "data": _data,
-    "inputs": _inputs,
+    "features": _features,
     "metrics": _metrics,
-    "results": _results,
+    "data": _data,
     "slices": _slices,
-    "caveats": _caveats,
 }
 """What a run can fill, by the name of the block."""
 

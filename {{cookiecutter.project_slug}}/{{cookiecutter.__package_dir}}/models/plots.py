@@ -36,12 +36,14 @@ STYLE: dict[str, Any] = {
     "axes.titlesize": 11,
     "font.size": 10,
     "grid.color": FAINT,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.9,
     "text.color": INK,
     "text.parse_math": False,  # names of columns and classes may hold dollar signs
     "xtick.color": INK,
     "ytick.color": INK,
 }
+MOST_CURVES = len(CLASS_COLORS)
 LABEL_LENGTH = 26
 WIDTH = 5.6  # inches of a plot that takes one column of the report
 LONGEST_MATRIX = 12  # classes
@@ -71,6 +73,7 @@ def precision_recall(classes: Sequence[str], truth: Rows, model: Array, baseline
     with _figure(WIDTH, 4.7) as (axes, png):
         for name, number, color in _curves(classes, truth):
             x, y = precision_recall_points(truth == number, model[:, number])
+            x, y = np.append(np.zeros(min(1, len(x))), x), np.append(y[:1], y)
             axes.plot(x, y, color=color, label=name, lw=1.8, drawstyle="steps-pre")
         for label, number in _once(classes, truth):
             x, y = precision_recall_points(truth == number, baseline[:, number])
@@ -93,11 +96,11 @@ def confusion(evaluation: Evaluation) -> bytes:
     two = len(evaluation.classes or ()) == 2
     how = f"threshold {evaluation.threshold:g}" if two else "most probable class"
     width = WIDTH if two else max(WIDTH, 1.8 + 0.62 * size * len(tables), 8.6 * both)
-    height = 3.4 if two else max(4.0, 1.5 + 0.52 * size)
+    height = 3.9 if two else max(4.0, 1.5 + 0.52 * size)
     with _panels(width, height, len(tables), sharey=True) as (all_axes, png):
         for axes, (name, table) in zip(all_axes, tables, strict=True):
             _matrix(axes, table, names)
-            axes.set(xlabel="Predicted", title=f"{name} ({how})" if not both else name)
+            axes.set(xlabel="Predicted", title=name if both else f"Confusion ({how})")
         all_axes[0].set_ylabel("True")
         if both:
             all_axes[0].figure.suptitle(f"Confusion ({how})", fontsize=11)
@@ -121,7 +124,7 @@ def calibration(evaluation: Evaluation) -> bytes:
                 x, y, reach, color=color, marker=mark, ms=5, lw=1.4, capsize=2, label=name
             )
         top = max([one.predicted for one in both] + [one.observed for one in both], default=1.0)
-        limit = 1.0 if top > 0.6 or not two else min(1.0, top * 1.25 + 0.02)
+        limit = 1.01 if top > 0.6 or not two else min(1.01, top * 1.25 + 0.02)
         low = 0.0 if two else max(0.0, min((b.predicted for b in both), default=0.0) - 0.05)
         axes.set(xlim=(low, limit), ylim=(0.0 if two else min(low, _lowest(both)), limit))
         what = "positive class" if two else "most probable class"
@@ -143,10 +146,11 @@ def scores(evaluation: Evaluation, truth: Rows, model: Array, baseline: Array) -
         right = model.argmax(axis=1) == truth
         groups = [(right, "right", MODEL), (~right, "wrong", OTHER)]
         label = "Probability of the most probable class"
-    with _figure(WIDTH, 4.0) as (axes, png):
-        edges = np.linspace(score.min() if len(score) else 0, score.max() if len(score) else 1, 41)
-        if edges[0] == edges[-1]:
-            edges = np.linspace(0, 1, 41)
+    with _figure(WIDTH if len(classes) == 2 else 2 * WIDTH, 4.0) as (axes, png):
+        edges = np.linspace(0, 1, 51)
+        if len(score):
+            low, high = math.floor(20 * score.min()) / 20, math.ceil(20 * score.max()) / 20
+            edges = np.linspace(max(0.0, min(low, high - 0.2)), min(1.0, max(high, low + 0.2)), 51)
         for mask, name, color in groups:
             if mask.any():
                 weights = np.full(int(mask.sum()), 100 / mask.sum())
@@ -220,8 +224,8 @@ def interval_coverage(evaluation: Evaluation) -> bytes:
         axes.set_ylim(min(0.5, min(one.low for one in covered) - 0.03), 1.01)
         axes.set(xlabel=f"Predicted{_unit(evaluation)}", ylabel="Share inside the interval")
         axes.set_title("Interval coverage by prediction")
-        _percent(axes)
-        _legend(axes, "lower right")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        _legend(axes, "lower left")
         return png()
 
 
@@ -238,6 +242,7 @@ def importance(evaluation: Evaluation) -> bytes:
         axes.grid(visible=False, axis="y")
         label = METRICS[evaluation.primary].label
         axes.set_xlabel(f"{label} lost when the input is shuffled")
+        axes.locator_params(axis="x", nbins=6)
         more = len(evaluation.importance) - len(shown)
         axes.set_title("Permutation importance" + f" (first {MOST_INPUTS})" * (more > 0))
         return png()
@@ -246,41 +251,75 @@ def importance(evaluation: Evaluation) -> bytes:
 def slices(evaluation: Evaluation, column: str) -> bytes:
     """The primary metric for each value of a column, with its interval."""
     name = evaluation.primary
+    metric = METRICS[name]
     shown = [part for part in evaluation.slices if part.column == column][::-1]
-    with _figure(WIDTH, 1.5 + 0.31 * len(shown)) as (axes, png):
-        whole = evaluation.metrics.get(name)
-        if whole is not None:
-            axes.axvline(whole.model.value, color=MODEL, lw=1.0, ls=":", label="model, all rows")
-        drawn = set()
-        for place, part in enumerate(shown):
-            found = part.metrics.get(name)
-            if found is None:
-                axes.text(0.02, place, "undefined: one class only", va="center", fontsize=8,
-                          color=BASELINE, transform=axes.get_yaxis_transform())  # fmt: skip
+    found = [part.metrics.get(name) for part in shown]
+    ours = [one.model for one in found if one is not None]
+    theirs = [one.baseline for one in found if one is not None]
+    apart = _far(ours, theirs)
+    with _panels(
+        WIDTH,
+        1.5 + 0.31 * len(shown),
+        1 + apart,
+        sharey=True,
+        width_ratios=[3, 2] if apart else [1],
+    ) as (all_axes, png):
+        left, right = all_axes[0], all_axes[-1]
+        if name in evaluation.metrics:
+            whole = evaluation.metrics[name].model.value
+            left.axvline(whole, color=MODEL, lw=1.0, ls=":", label="model, all rows")
+        shift = 0.0 if apart else 0.14
+        marks: dict[str, tuple[Axes, str, str, list[tuple[float, Estimate]]]] = {
+            "baseline": (right, BASELINE, "s", []),
+            "model": (left, MODEL, "o", []),
+            "model, weak slice": (left, OTHER, "o", []),
+        }
+        for place, (part, one) in enumerate(zip(shown, found, strict=True)):
+            if one is None:
+                left.text(
+                    0.02,
+                    place,
+                    "undefined: one class only",
+                    va="center",
+                    fontsize=8,
+                    color=BASELINE,
+                    transform=left.get_yaxis_transform(),
+                )
                 continue
-            color = OTHER if part.weak else MODEL
-            label = "model, weak slice" if part.weak else "model"
-            for value, shade, mark, text, shift in (
-                (found.baseline, BASELINE, "s", "baseline", -0.16),
-                (found.model, color, "o", label, 0.12),
-            ):
-                if math.isfinite(value.value):
-                    axes.errorbar(
-                        [value.value], [place + shift], xerr=_reach([value]), color=shade,
-                        marker=mark, ms=5, lw=1.4, capsize=2, ls="",
-                        label=None if text in drawn else text,
-                    )  # fmt: skip
-                    drawn.add(text)
-        labels = [f"{_short(part.value)}  ({part.rows:,})" for part in shown]
-        axes.set_yticks(range(len(shown)), labels)
-        axes.set_ylim(-0.7, len(shown) - 0.3)
-        axes.grid(visible=False, axis="y")
-        metric = METRICS[name]
-        unit = _unit(evaluation) if metric.in_target_unit else ""
+            marks["model, weak slice" if part.weak else "model"][3].append(
+                (place + shift, one.model)
+            )
+            marks["baseline"][3].append((place - shift, one.baseline))
+        for label, (axes, color, mark, points) in marks.items():
+            defined = [(y, one) for y, one in points if math.isfinite(one.value)]
+            if defined:
+                axes.errorbar(
+                    [one.value for _, one in defined],
+                    [y for y, _ in defined],
+                    xerr=_reach([one for _, one in defined]),
+                    color=color,
+                    marker=mark,
+                    ms=5,
+                    lw=1.4,
+                    capsize=2,
+                    ls="",
+                    label=label,
+                )
+        left.set_yticks(range(len(shown)), [f"{_short(s.value)}  ({s.rows:,})" for s in shown])
+        left.set_ylim(-0.7, len(shown) - 0.3)
         better = "higher is better" if metric.higher_is_better else "lower is better"
-        axes.set(xlabel=f"{metric.label}{unit} ({better})", title=f"By {_short(column)} (rows)")
-        if axes.get_legend_handles_labels()[1]:
-            _below(axes)
+        unit = _unit(evaluation) if metric.in_target_unit else ""
+        for axes in all_axes:
+            axes.grid(visible=False, axis="y")
+            axes.set_xlabel(metric.label + unit if apart else f"{metric.label}{unit}, {better}")
+        title = f"By {_short(column)} (rows)"
+        if apart:
+            left.set_title("Model")
+            right.set_title("Baseline (another scale)")
+            left.figure.suptitle(f"{title}, {better}", fontsize=11)
+        else:
+            left.set_title(title)
+        _below(all_axes)
         return png()
 
 
@@ -338,7 +377,7 @@ def _curves(classes: Sequence[str], truth: Rows) -> Iterator[tuple[str, int, str
         yield "model", 1, MODEL
         return
     counts = np.bincount(truth, minlength=len(classes))
-    frequent = np.argsort(-counts, kind="stable")[: len(CLASS_COLORS)]
+    frequent = np.argsort(-counts, kind="stable")[:MOST_CURVES]
     for number, color in zip(sorted(frequent), CLASS_COLORS, strict=False):
         if counts[number]:
             yield _short(classes[number]), int(number), color
@@ -416,10 +455,6 @@ def _unit(evaluation: Evaluation) -> str:
     return f" ({evaluation.unit})" if evaluation.unit else ""
 
 
-def _percent(axes: Axes) -> None:
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-
-
 def _rule(axes: Axes, x: float, color: str, label: str) -> None:
     axes.axvline(x, color=color, lw=1.4, ls=(0, (4, 2)), label=label)
 
@@ -429,7 +464,21 @@ def _legend(axes: Axes, place: str) -> None:
         axes.legend(loc=place, fontsize=9)
 
 
-def _below(axes: Axes) -> None:
+def _below(all_axes: Sequence[Axes]) -> None:
     """Put the legend under the plot, where no row of it can be covered."""
-    handles, labels = axes.get_legend_handles_labels()
-    axes.figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
+    pairs = [
+        pair for axes in all_axes for pair in zip(*axes.get_legend_handles_labels(), strict=True)
+    ]
+    if pairs:
+        handles, labels = zip(*pairs, strict=True)
+        all_axes[0].figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8)
+
+
+def _far(ours: Sequence[Estimate], theirs: Sequence[Estimate]) -> bool:
+    """Tell whether the baseline is so far off that one scale would hide the model's slices."""
+    near = [x for one in ours for x in (one.value, one.low, one.high) if math.isfinite(x)]
+    far = [one.value for one in theirs if math.isfinite(one.value)]
+    if not near or not far:
+        return False
+    span = max(near) - min(near)
+    return max(*near, *far) - min(*near, *far) > 4 * span > 0

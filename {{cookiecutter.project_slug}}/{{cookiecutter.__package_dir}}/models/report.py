@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..data.schema import Schema
 from ..utils.metrics import METRICS, Estimate
+from .plots import MOST_CURVES
 from .results import Evaluation, Slice, interval, number, sentence
 
 TITLES = {True: "Better than the baseline", False: "Worse than the baseline", None: "Not shown"}
@@ -51,7 +52,7 @@ def render(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema
         metric=metric,
         found=evaluation.metrics.get(evaluation.primary),
         metrics=[
-            (METRICS[name], found, evaluation.verdict(name))
+            (METRICS[name], found, *_tag(evaluation, name))
             for name, found in evaluation.metrics.items()
         ],
         facts=list(_facts(evaluation)),
@@ -59,14 +60,13 @@ def render(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema
         weak=evaluation.weak,
         worst=evaluation.worst_first[:1],
         slices=_by_column(evaluation.slices),
-        tones=TONES,
         two_classes=len(evaluation.classes or ()) == 2,
         figures={
             name: Figure(
                 "data:image/png;base64," + b64encode(picture).decode(),
                 _text(name, evaluation),
                 name in ("predicted_true", "residuals")
-                or (name == "confusion" and len(evaluation.classes or ()) > 2),
+                or (name in ("confusion", "scores") and len(evaluation.classes or ()) > 2),
             )
             for name, picture in pictures.items()
         },
@@ -95,6 +95,16 @@ def _unknown(evaluation: Evaluation) -> str:
     if found is not None and math.isnan(found.difference.low):
         return "Better or worse than the baseline? There is no interval to say"
     return "Not shown to be better than the baseline"
+
+
+def _tag(evaluation: Evaluation, name: str) -> tuple[str, str]:
+    """Return tone and word for how the model compares in one metric."""
+    if METRICS[name].higher_is_better is None or math.isnan(
+        evaluation.metrics[name].difference.value
+    ):
+        return "open", ""
+    verdict = evaluation.verdict(name)
+    return TONES[verdict], {True: "better", False: "worse", None: "unclear"}[verdict]
 
 
 def _facts(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
@@ -144,6 +154,9 @@ def _by_column(slices: list[Slice]) -> dict[str, list[Slice]]:
 def _text(name: str, evaluation: Evaluation) -> str:
     """Say what to look for in a plot; also what a screen reader reads."""
     two = len(evaluation.classes or ()) == 2
+    each = "" if two else " Each class against the rest."
+    if len(evaluation.classes or ()) > MOST_CURVES:
+        each = f" Each of the {MOST_CURVES} most frequent classes against the rest."
     if name.startswith("slices_"):
         return (
             "The primary metric for each value with its 95% interval. Orange: worse than on all "
@@ -151,11 +164,11 @@ def _text(name: str, evaluation: Evaluation) -> str:
         )
     return {
         "roc": "The further towards the upper left, the better the ranking; the diagonal is chance."
-        + ("" if two else " Each class against the rest."),
+        + each,
         "precision_recall": "How many of the rows called are right, as more of them are called."
-        + ("" if two else " Each class against the rest."),
-        "confusion": "What the rows of each true class (line) were called (column). The "
-        "percentages add up along a line.",
+        + each,
+        "confusion": "What the rows of each true class (line) were called (column). The shade "
+        "is the share of the line.",
         "calibration": "On the dotted line, of the rows given 30% about 30% "
         + ("are positive." if two else "are right.")
         + " Bars are 95% intervals.",
