@@ -10,6 +10,10 @@ step "Render the default project into $project"
 rm -rf "$project"
 "$BIN/cookiecutter" . --no-input --output-dir "$build"
 cd "$project"
+# The model's metadata name the commit that it was trained at.
+git init --quiet --initial-branch=main
+git add --all
+git -c user.name=Demo -c user.email=demo@example.com commit --quiet --message="Start from the template"
 for target in setup ingest preprocess train evaluate predict; do
     step "make $target"
     make --no-print-directory "$target"

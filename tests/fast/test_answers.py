@@ -213,6 +213,8 @@ TEXTS = [
 ]
 FREE_TEXT = ["project_name", "description", "author_name"]
 SENTINELS = {name: f"Qx sentinel of {name} xQ".replace("_", " ") for name in FREE_TEXT}
+SENTINELS["author_email"] = "qx.sentinel@example.com"
+EMAIL = "o'brien+ml_ops%_x_@example.com"
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 SETTINGS = settings(
     max_examples=50,
@@ -281,6 +283,7 @@ def places(bake: Baker) -> dict[tuple[str, str], int]:
 
 
 def assert_unharmed(bake: Baker, places: dict[tuple[str, str], int], answers: Answers) -> None:
+    answers = answers | {"author_email": EMAIL}
     project = bake.anew(**answers, project_slug="flights")
     for (name, question), count in places.items():
         found = words(name, (project / name).read_text("utf-8"))
