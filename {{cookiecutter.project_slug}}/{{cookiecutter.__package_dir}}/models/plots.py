@@ -56,10 +56,10 @@ def roc(classes: Sequence[str], truth: Rows, model: Array, baseline: Array) -> b
     """True against false positive rate; one curve for each class if there are more than two."""
     with _figure(WIDTH, 4.7) as (axes, png):
         for name, number, color in _curves(classes, truth):
-            x, y = roc_points(truth == number, model[:, number])
+            x, y = _thin_curve(*roc_points(truth == number, model[:, number]))
             axes.plot(x, y, color=color, label=name, lw=1.8)
         for label, number in _once(classes, truth):
-            x, y = roc_points(truth == number, baseline[:, number])
+            x, y = _thin_curve(*roc_points(truth == number, baseline[:, number]))
             axes.plot(x, y, color=BASELINE, label=label, lw=1.4, ls=(0, (4, 2)))
         axes.set(xlabel="False positive rate", ylabel="True positive rate (recall)")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), title="ROC")
@@ -72,17 +72,17 @@ def precision_recall(classes: Sequence[str], truth: Rows, model: Array, baseline
     """Precision against recall; one curve for each class if there are more than two."""
     with _figure(WIDTH, 4.7) as (axes, png):
         for name, number, color in _curves(classes, truth):
-            x, y = precision_recall_points(truth == number, model[:, number])
+            x, y = _thin_curve(*precision_recall_points(truth == number, model[:, number]))
             x, y = np.append(np.zeros(min(1, len(x))), x), np.append(y[:1], y)
             axes.plot(x, y, color=color, label=name, lw=1.8, drawstyle="steps-pre")
         for label, number in _once(classes, truth):
-            x, y = precision_recall_points(truth == number, baseline[:, number])
+            x, y = _thin_curve(*precision_recall_points(truth == number, baseline[:, number]))
             if len(x) == 1:  # one score for all rows: one point, drawn as its level
                 x, y = np.array([0.0, 1.0]), np.repeat(y, 2)
             axes.plot(x, y, color=BASELINE, label=label, lw=1.4, ls=(0, (4, 2)))
         axes.set(xlabel="Recall", ylabel="Precision", title="Precision and recall")
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
-        _legend(axes, "upper right" if len(classes) == 2 else "lower left")
+        _legend(axes, "upper right" if len(classes) == 2 else "center left")
         return png()
 
 
@@ -161,7 +161,7 @@ def scores(evaluation: Evaluation, truth: Rows, model: Array, baseline: Array) -
         if len(classes) == 2 and edges[0] <= evaluation.threshold <= edges[-1]:
             _rule(axes, evaluation.threshold, INK, f"threshold {evaluation.threshold:g}")
         axes.set(xlabel=label, ylabel="Share of the group, %", title="Scores")
-        _legend(axes, "upper right")
+        _legend(axes, "upper right" if len(classes) == 2 else "upper center")
         return png()
 
 
@@ -443,6 +443,14 @@ def _thin(rows: int) -> Rows:
     if rows <= MOST_POINTS:
         return np.arange(rows)
     return np.random.default_rng(0).choice(rows, MOST_POINTS, replace=False)
+
+
+def _thin_curve(x: Array, y: Array) -> tuple[Array, Array]:
+    """Keep the first, the last and evenly many points between them."""
+    if len(x) <= MOST_POINTS:
+        return x, y
+    kept = np.linspace(0, len(x) - 1, MOST_POINTS).astype(np.int64)
+    return x[kept], y[kept]
 
 
 def _short(name: str) -> str:

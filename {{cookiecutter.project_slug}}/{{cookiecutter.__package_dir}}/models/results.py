@@ -141,12 +141,12 @@ class Evaluation:
     def lines(self) -> Iterator[str]:
         """Yield the evaluation as a few lines of text."""
         width = max(map(len, self.metrics))
-        yield f"{self.version} on {self.rows:,} test rows (95 % interval), beside the baseline"
+        yield f"{self.version} on {self.rows:,} test rows (95% interval), beside the baseline"
         for name, found in self.metrics.items():
             beside = "" if math.isnan(found.baseline.value) else f"{found.baseline.value:10.4f}"
             model = found.model
-            interval = "" if math.isnan(model.low) else f"({model.low:.4f} to {model.high:.4f})"
-            yield f"{name:<{width}} {model.value:10.4f} {interval:<22}{beside}"
+            range_ = f"({model.low:.4f} to {model.high:.4f})" if model.low < model.high else ""
+            yield f"{name:<{width}} {model.value:10.4f} {range_:<22}{beside}".rstrip()
         yield sentence(self)
         if self.weak:
             named = ", ".join(f"{part.column} = {part.value}" for part in self.weak[:6])
