@@ -65,7 +65,7 @@ def texts(project: Path) -> dict[str, str]:
 
 def is_copied(name: str) -> bool:
     """Tell the files that are copied without rendering."""
-    return name.endswith((".j2", ".ipynb")) or (name.startswith("src/") and name.endswith(".py"))
+    return name.endswith(".j2") or (name.startswith("src/") and name.endswith(".py"))
 
 
 def test_tree(row: Answers, project: Path) -> None:
