@@ -44,8 +44,8 @@ EXAMPLES = {
 # What `import` finds in the project's environment under a name that no requirement bears.
 IMPORT_NAMES = set(
     """
-    attr dateutil dotenv git google grimp importlinter ipykernel_launcher mpl_toolkits mypyc
-    pkg_resources py pylab ruamel setuptools sklearn wheel yaml zmq
+    attr dateutil dotenv git google grimp importlinter ipykernel_launcher jupyter markdown_it
+    mpl_toolkits mypyc pip pkg_resources py pylab rpds ruamel setuptools sklearn wheel yaml zmq
     """.split()
 )
 # Folders of the project, and modules that Python or pytest would import in place of the package.
@@ -62,8 +62,8 @@ REMOVED_MODULES = set(
 # A slug becomes a command in the environment's bin folder, where these must keep their meaning.
 COMMANDS = set(
     """
-    activate bash cd docker env f2py git make nox pip pip3 pipx pre-commit py python python3 sh sudo
-    test time tox uv uvx
+    activate bash cd docker env git ipython jupyter lint-imports make nox pip pip3 pipx pre-commit py
+    pylint python python3 sh sudo test time tox uv uvx
     """.split()
 )
 WINDOWS_NAMES = {"aux", "con", "nul", "prn"} | {

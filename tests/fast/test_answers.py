@@ -136,6 +136,14 @@ def test_names_of_dependencies_are_taken() -> None:
                 assert CHECKS.package_is_taken(re.sub(r"[.-]", "_", name)), f"{file}: {name}"
 
 
+def test_names_of_commands_are_taken(bake: Baker) -> None:
+    """What the project calls from its environment must not be replaced by its own command."""
+    text = (bake() / "Makefile").read_text("utf-8")
+    called = set(re.findall(r"\$\(BIN\)/([a-z-]+)", text)) - {"flight-delays"}
+    assert {"pytest", "ruff"} <= called
+    assert [name for name in called if not CHECKS.slug_is_taken(name)] == []
+
+
 @settings(max_examples=500, deadline=None)
 @given(st.text(min_size=1, max_size=80))
 @example("Class")

@@ -37,7 +37,7 @@ def test_first_day(answers: Answers, bake: Baker) -> None:
 
 
 def assert_names_are_taken(project: Path) -> None:
-    """No answer can shadow a module or a command of the environment that it will live in."""
+    """No answer can shadow a module of the environment that it will live in."""
     python = project / ".venv/bin/python"
     code = "import importlib.metadata as m; print(*m.packages_distributions())"
     modules = run(python, "-c", code, cwd=project).split()
@@ -49,10 +49,6 @@ def assert_names_are_taken(project: Path) -> None:
         if not CHECKS.package_is_taken(name)
     ]
     assert free == [], "add these to IMPORT_NAMES of hooks/answer_checks.py"
-    commands = {path.name for path in python.parent.iterdir()} - {"flight-delays"}
-    free = [name for name in commands if CHECKS.SLUG.fullmatch(name)]
-    free = [name for name in free if not CHECKS.slug_is_taken(name)]
-    assert free == [], "add these to COMMANDS of hooks/answer_checks.py"
 
 
 @pytest.mark.release
