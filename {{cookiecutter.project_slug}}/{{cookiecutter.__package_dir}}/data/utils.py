@@ -16,6 +16,7 @@ from ..errors import UserError
 T = TypeVar("T")
 CSV_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
+GROUP_ROWS = 32_768  # rows in a group of a parquet file that is written, at least
 
 
 def is_parquet(path: Path) -> bool:
@@ -119,6 +120,7 @@ class ParquetWriter:
         self._writer: Any = None
         self._pool = ThreadPoolExecutor(1)
         self._pending: Any = None
+        self._held: list[pl.DataFrame] = []
 
     def __enter__(self) -> "ParquetWriter":
         return self
@@ -132,14 +134,19 @@ class ParquetWriter:
         self.close()
 
     def write(self, frame: pl.DataFrame) -> None:
-        """Append the rows; waits for the batch before, so at most two are in memory."""
-        if self._pending is not None:
-            self._pending.result()
-        self._pending = self._pool.submit(self._write, frame)
+        """Append the rows; waits for the rows before, so memory stays bounded.
+
+        Small batches are joined, since every group of rows in the file costs time and space.
+        """
+        self._held.append(frame)
+        if sum(held.height for held in self._held) >= GROUP_ROWS:
+            self._flush()
 
     def close(self) -> None:
         """Finish the file; raises what a write in the background raised."""
         try:
+            if self._held and (self._pending is None or any(not f.is_empty() for f in self._held)):
+                self._flush()
             if self._pending is not None:
                 self._pending.result()
         finally:
@@ -147,18 +154,29 @@ class ParquetWriter:
             if self._writer is not None:
                 self._writer.close()
 
+    def _flush(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+        self._pending = self._pool.submit(self._write, pl.concat(self._held, rechunk=False))
+        self._held = []
+
     def _write(self, frame: pl.DataFrame) -> None:
         import pyarrow.parquet as pq
 
         table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
-            schema = table.schema.with_metadata(self._metadata)
-            # Floats hardly repeat: a dictionary costs time and saves nothing.
-            texts = [f.name for f in schema if not str(f.type).startswith(("float", "double"))]
+            # Where values repeat, a dictionary makes the file smaller and faster to write and to
+            # read; where they do not, it costs time and saves nothing.
+            repeating = [column.name for column in frame if 4 * column.n_unique() < frame.height]
             self._writer = pq.ParquetWriter(
-                self._path, schema, compression="zstd", compression_level=1, use_dictionary=texts
+                self._path,
+                table.schema.with_metadata(self._metadata),
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=repeating,
+                write_statistics=False,
             )
-        self._writer.write_table(table.cast(self._writer.schema))
+        self._writer.write_table(table)
 
 
 class CsvWriter:

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,10 +21,11 @@ import polars as pl
 
 from ..config import Config
 from ..data import ingest, utils
-from ..data.columns import class_labels
-from ..data.schema import Schema, Violations, cast, check, check_names, load_schema
+from ..data.schema import class_labels
+from ..data.checks import Violations, cast, check, check_names
+from ..data.schema import Schema, load_schema
 from ..errors import UserError
-from ..features import FEATURES
+from ..features import FEATURES, needed_columns
 from ..utils.files import write_json
 from ..utils.progress import progress
 from .leaks import suspects
@@ -185,13 +186,15 @@ def _check_settings(config: Config, schema: Schema) -> None:
                 )
 
 
-def _batches(config: Config, schema: Schema, path: Path) -> Iterator[tuple[pl.DataFrame, Any, Any]]:
-    batches = utils.iter_batches(path, config.data.batch_rows, schema.null_values)
+def _batches(
+    config: Config, schema: Schema, path: Path, columns: Sequence[str] | None = None
+) -> Iterator[tuple[pl.DataFrame, Any, Any]]:
+    batches = utils.iter_batches(path, config.data.batch_rows, schema.null_values, columns)
     for frame in utils.ahead(batches):
         yield frame, *cast(frame, schema.columns)
 
 
-def _split(config: Config, schema: Schema, typed: pl.DataFrame) -> np.ndarray:
+def split_rows(config: Config, schema: Schema, typed: pl.DataFrame) -> np.ndarray:
     """Say for each row whether it is train (0), val (1) or test (2)."""
     rule = config.split
     if rule.by == "time":
@@ -246,7 +249,7 @@ def _fit(
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             known = typed[schema.target].is_not_null()
             missing += typed.height - int(known.sum())
-            train = known & pl.Series(_split(config, schema, typed) == 0)
+            train = known & pl.Series(split_rows(config, schema, typed) == 0)
             part = typed.filter(train)
             if config.task == "classification":
                 tally = part[schema.target].cast(pl.String).value_counts()
@@ -297,7 +300,7 @@ def _plan(
                     std=stds[name] or 0.0,
                 )
             )
-    needed = {*schema.features, *(c for f in config.features.derived for c in FEATURES[f].columns)}
+    needed = needed_columns(schema.features, config.features.derived)
     return Plan(
         task=config.task,
         target=schema.target,
@@ -349,7 +352,10 @@ def _write(
 ) -> tuple[dict[str, int], int]:
     """Second pass: encode the rows and write the three sets."""
     metadata = {"plan_hash": plan.hash, "schema_hash": schema.hash}
-    keep = [pl.col(name) for name in (*plan.ids, *([plan.time] if plan.time else []))]
+    keep = [*plan.ids, *([plan.time] if plan.time else [])]
+    group = [config.split.group] if config.split.group else []
+    columns = [*plan.columns, *keep, *group, plan.target]
+    encoded = [*keep, _target(plan).alias(TARGET), *plan.expressions()]
     rows = dict.fromkeys(SPLITS, 0)
     unseen = start = 0
     with ExitStack() as stack:
@@ -358,18 +364,16 @@ def _write(
             for split in SPLITS
         ]
         bar = stack.enter_context(progress("transform", total, "rows"))
-        for _, typed, _ in _batches(config, schema, path):
-            row = pl.int_range(start, start + typed.height, eager=True)
+        for _, typed, _ in _batches(config, schema, path, columns):
+            row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             start += typed.height
-            coded = typed.select(
-                pl.lit(row).alias(ROW), *keep, _target(plan).alias(TARGET), *plan.expressions()
-            )
-            known = typed[schema.target].is_not_null()
+            # Lazily, so that what several inputs have in common is computed once.
+            coded = typed.lazy().select(encoded).collect().insert_column(0, row)
             usable = coded[TARGET].is_not_nan()
-            unseen += int((known & ~usable).sum())
-            split = _split(config, schema, typed)
+            unseen += int((typed[schema.target].is_not_null() & ~usable).sum())
+            split = pl.Series(split_rows(config, schema, typed))
             for i, (name, writer) in enumerate(zip(SPLITS, writers, strict=True)):
-                part = coded.filter(usable & pl.Series(split == i))
+                part = coded.filter(usable & (split == i))
                 rows[name] += part.height
                 writer.write(part)
             bar.update(typed.height)

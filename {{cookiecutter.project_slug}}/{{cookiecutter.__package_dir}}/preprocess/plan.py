@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ..data.columns import Column
+from ..data.schema import Column
 from ..features import FEATURES, Feature
 from . import transforms
 from .transforms import Floats
@@ -102,7 +102,9 @@ class Plan(BaseModel):
         Returns:
             Array (n, inputs), C order; NaN is missing, categories are codes.
         """
-        return np.ascontiguousarray(typed.select(self.expressions()).to_numpy(), dtype=np.float32)
+        # Lazily, so that what several inputs have in common is computed once.
+        codes = typed.lazy().select(self.expressions()).collect()
+        return np.ascontiguousarray(codes.to_numpy(), dtype=np.float32)
 
     def row_encoder(self) -> Callable[[Mapping[str, Any]], list[float]]:
         """Compile the plan into a function from one row's values to one number an input.
