@@ -28,7 +28,6 @@ from jinja2.ext import Extension
 from slugify import slugify
 
 ROOT = Path(__file__).parent.parent
-REQUIREMENTS = ("requirements.in", "requirements-dev.txt", "constraints.txt")
 MAX_SLUG = 40
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 EXAMPLES = {
@@ -191,9 +190,9 @@ def package_is_taken(package: str) -> bool:
 def dependencies() -> frozenset[str]:
     """Return the names of all packages that a rendered project can install, as import names."""
     names: set[str] = set()
-    for file in REQUIREMENTS:
-        path = ROOT / "{{cookiecutter.project_slug}}" / file
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    project = ROOT / "{{cookiecutter.project_slug}}"
+    for path in (*project.glob("requirements*"), *project.glob("constraints*")):
+        lines = path.read_text(encoding="utf-8").splitlines()
         found = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line) for line in lines)
         names |= {re.sub(r"[-_.]+", "_", match[0]).lower() for match in found if match}
     return frozenset(names)
