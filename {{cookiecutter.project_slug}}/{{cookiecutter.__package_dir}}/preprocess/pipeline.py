@@ -21,9 +21,8 @@ import polars as pl
 
 from ..config import Config
 from ..data import ingest, utils
-from ..data.schema import class_labels
 from ..data.checks import Violations, cast, check, check_names
-from ..data.schema import Schema, load_schema
+from ..data.schema import Schema, class_labels, load_schema
 from ..errors import UserError
 from ..features import FEATURES, needed_columns
 from ..utils.files import write_json
@@ -250,11 +249,11 @@ def _fit(
             known = typed[schema.target].is_not_null()
             missing += typed.height - int(known.sum())
             train = known & pl.Series(split_rows(config, schema, typed) == 0)
-            part = typed.filter(train)
+            part = typed.select(raw).filter(train)
             if config.task == "classification":
-                tally = part[schema.target].cast(pl.String).value_counts()
-                seen.update(dict(tally.iter_rows()))
-            statistics.add(part.select(**categories), part.select(raw), row.filter(train))
+                tally = part[schema.target].value_counts()
+                seen.update(dict(tally.cast({schema.target: pl.String}).iter_rows()))
+            statistics.add(part.select(**categories), part, row.filter(train))
             bar.update(frame.height)
     if violations:
         raise UserError(violations.message(path))
