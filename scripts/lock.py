@@ -14,22 +14,15 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1] / "{{cookiecutter.project_slug}}"
-REQUIREMENTS = ("requirements.in", "requirements-dev.txt")
+REQUIREMENTS = ("requirements-serve.txt", "requirements.in", "requirements-dev.txt")
 # What the extras in pyproject.toml and the parts that are not in the two lists above ask for.
 ELSEWHERE = [
     "adlfs",
     "gcsfs",
-    "s3fs",
     "setuptools",
-    "fastapi",
-    "httpx",
-    "msgspec",
-    "prometheus-client",
-    "uvicorn",
     "mlflow",
     "gradio",
     "locust",
-    "moto[s3,server]",
     "playwright",
     "schemathesis",
     "pytest-xdist",

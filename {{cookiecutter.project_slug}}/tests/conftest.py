@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }} import config as configuration
 from {{ cookiecutter.package_name }}.data import infer, ingest
-from {{ cookiecutter.package_name }}.data.columns import Column
+from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.models import evaluate, model_io, train
 from {{ cookiecutter.package_name }}.preprocess import pipeline
 
@@ -43,6 +43,12 @@ def project(folder: Path) -> Callable[..., configuration.Config]:
     return make
 
 
+@pytest.fixture
+def untrained(folder: Path) -> configuration.Config:
+    """The empty project folder with this project's own data and configuration."""
+    return own_data({})
+
+
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """This project's own data and configuration, from ingest to evaluate.
@@ -54,16 +60,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
     before = Path.cwd()
     os.chdir(folder)
     try:
-        path = Path("configs/default.yml")
-        source = configuration.load_config(environ={}).data.source
-        here = ROOT / source
-        absolute = str(here) if here.exists() else source
         names = ("raw", "processed", "models", "artifacts")
         paths = {f"paths.{name}": str(folder / name) for name in names}
         schema = {"paths.schema": str(folder / "configs/schema.yml")}
-        settings = FAST | {"data.source": absolute} | paths | schema
-        configuration.update_yaml(path, settings)
-        config = configuration.load_config(environ={})
+        store = {"serve.store": str(folder / "models")}
+        config = own_data(paths | schema | store)
         ingest.run(config)
         pipeline.run(config)
         train.run(config)
@@ -82,6 +83,15 @@ def rows() -> Callable[[dict[str, Column]], st.SearchStrategy[dict[str, Any]]]:
         return st.fixed_dictionaries({name: values(column) for name, column in columns.items()})
 
     return strategy
+
+
+def own_data(settings: dict[str, Any]) -> configuration.Config:
+    """Configure the working directory for this project's own data, wherever the tests run."""
+    source = configuration.load_config(environ={}).data.source
+    here = ROOT / source
+    changes = {"data.source": str(here) if here.exists() else source}
+    configuration.update_yaml(configuration.DEFAULT, FAST | changes | settings)
+    return configuration.load_config(environ={})
 
 
 def copy_configs(folder: Path) -> None:

@@ -107,11 +107,13 @@ def evaluate(config: ConfigPath = DEFAULT, version: Version = None) -> None:
 
 @app.command("all")
 def all_steps(config: ConfigPath = DEFAULT) -> None:
-    """Ingest, preprocess, train and evaluate."""
+    """Ingest, preprocess, train and evaluate; promote the version if it is the best so far."""
     ingest(config)
     preprocess(config)
     train(config)
     evaluate(config)
+    _promote(_load(config))
+    typer.echo("Next: serve")
 
 
 @app.command()
@@ -133,18 +135,62 @@ def predict(
         typer.echo(f"{done.rejected:,} rows could not be predicted; reasons: {done.rejects}")
 
 
+@app.command()
+def serve(config: ConfigPath = DEFAULT) -> None:
+    """Answer predictions over HTTP with the champion version."""
+    from .predict import serve as server
+
+    settings = _load(config).serve
+    typer.echo(f"http://{settings.host}:{settings.port}/docs (stop with Ctrl+C)")
+    server.run(config)
+
+
 @models_app.command("list")
 def models_list(config: ConfigPath = DEFAULT) -> None:
     """List the versions with their metrics on the validation rows."""
-    from .models import model_io
+    from .models import model_io, promotion
 
-    folder = _load(config).paths.models
-    names = model_io.versions(folder)
-    if not names:
+    settings = _load(config)
+    folder = settings.paths.models
+    versions = promotion.listed(settings)
+    if not versions:
         typer.echo(f"{folder} has no model yet. Next: train")
-    for name in names:
+    for name, champion in versions:
         metadata = model_io.read_metadata(folder / name)
-        typer.echo(f"{name}  {metadata['created']}  {metadata['model']:<18} {_short(metadata)}")
+        mark = "champion" if champion else ""
+        created, model = metadata["created"], metadata["model"]
+        typer.echo(f"{name:<7} {mark:<9} {created}  {model:<18} {_short(metadata)}")
+
+
+@models_app.command("promote")
+def models_promote(
+    version: Annotated[
+        str | None, typer.Argument(help="Such as v0.2; the newest if left out.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Whatever the comparison says.")] = False,
+    config: ConfigPath = DEFAULT,
+) -> None:
+    """Compare a version with the champion on the test rows; it takes its place if it is better."""
+    if _promote(_load(config), version, force) == "reject":
+        raise typer.Exit(1)
+
+
+@models_app.command("rollback")
+def models_rollback(config: ConfigPath = DEFAULT) -> None:
+    """Make the champion before the present one the champion again."""
+    from .models import promotion
+
+    typer.echo(f"{promotion.rollback(_load(config))} is the champion")
+
+
+def _promote(settings: "Config", version: str | None = None, force: bool = False) -> str:
+    from .models import promotion
+
+    verdict = promotion.promote(settings, version, force)
+    typer.echo(f"{verdict.candidate}: {verdict.decision}")
+    for reason in verdict.reasons:
+        typer.echo(f"  {reason}")
+    return verdict.decision
 
 
 def _load(path: Path) -> "Config":

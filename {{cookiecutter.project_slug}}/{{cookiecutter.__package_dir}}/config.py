@@ -7,7 +7,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from .errors import UserError
 from .utils.files import write_text
@@ -104,6 +112,41 @@ class Evaluate(Section):
     learning_curve: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.1, 0.25, 0.5, 1.0)
 
 
+class Promotion(Section):
+    """When a new version takes the champion's place."""
+
+    slice_rows: int = Field(default=100, ge=1, description="smaller slices are not looked at")
+    slice_floor: float = Field(
+        default=0.05, ge=0, description="share by which no slice may get worse"
+    )
+
+
+class Serve(Section):
+    """The HTTP API."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1)
+    store: str = Field(
+        default="models", description="where versions are: path, s3://, gs://, az://"
+    )
+    cache: Path = Field(default=Path(".cache/models"), description="for versions of a remote store")
+    poll_seconds: float = Field(default=5.0, gt=0, description="how often to look for a champion")
+    max_body_bytes: int = Field(default=1_000_000, ge=1)
+    max_batch_rows: int = Field(default=1000, ge=1)
+    max_concurrency: int = Field(default=256, ge=1, description="requests under way at once")
+    drain_seconds: float = Field(default=1.0, ge=0, description="from SIGTERM to closing the port")
+    api_key: SecretStr | None = Field(default=None, description="set it in the environment only")
+    access_log: bool = True
+    prediction_log: Path | None = Field(default=None, description="JSON lines; null = off")
+    log_bytes: int = Field(default=100_000_000, ge=1, description="size of a prediction log")
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int | float) else value  # a key of digits only
+
+
 class Paths(Section):
     """Folders and files, relative to the folder the command runs in."""
 
@@ -130,6 +173,8 @@ class Config(Section):
     features: Features = Features()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    promotion: Promotion = Promotion()
+    serve: Serve = Serve()
     paths: Paths = Paths()
     logging: Logging = Logging()
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from {{ cookiecutter.package_name }}.cli import app
+from {{ cookiecutter.package_name }}.config import Config
 
 
 def test_model_beats_its_baseline(trained: SimpleNamespace) -> None:
@@ -18,7 +19,7 @@ def test_model_beats_its_baseline(trained: SimpleNamespace) -> None:
 
 
 def test_golden_rows_predict_what_was_recorded(trained: SimpleNamespace) -> None:
-    from {{ cookiecutter.package_name }}.data.schema import cast
+    from {{ cookiecutter.package_name }}.data.checks import cast
 
     bundle = trained.bundle
     golden = bundle.metadata["golden"]
@@ -38,19 +39,19 @@ def test_report_stands_alone(trained: SimpleNamespace) -> None:
     assert json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
 
 
-def test_commands_say_what_comes_next(
-    trained: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(trained.folder)
-    raw = trained.config.paths.raw / trained.config.data.file_name
+def test_commands_say_what_comes_next(untrained: Config) -> None:
+    raw = untrained.paths.raw / untrained.data.file_name
     for arguments in (
         ["ingest"],
         ["preprocess"],
         ["train"],
         ["evaluate"],
-        ["predict", str(raw), "--out", str(tmp_path / "p.csv")],
+        ["models", "promote"],
+        ["predict", str(raw), "--out", "predictions.csv"],
     ):
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output
-        assert "Next: " in result.output or "rows predicted by v0.2" in result.output
-    assert (trained.folder / "model_card.md").is_file()
+        expected = {"models": "v0.1: promote", "predict": "rows predicted by v0.1"}
+        assert expected.get(arguments[0], "Next: ") in result.output
+    assert Path("model_card.md").is_file()
+    assert Path("predictions.csv").is_file()

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from {{ cookiecutter.package_name }}.config import load_config
-from {{ cookiecutter.package_name }}.data.schema import cast, load_schema
+from {{ cookiecutter.package_name }}.data.checks import cast
+from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.data.utils import iter_batches
 
 ROOT = Path(__file__).parents[2]

@@ -11,6 +11,7 @@ from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.data.utils import iter_batches
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.predict import batch
+from {{ cookiecutter.package_name }}.predict.decide import decide
 
 
 def raw(trained: SimpleNamespace, rows: int = 300) -> pl.DataFrame:
@@ -82,7 +83,7 @@ def test_file_equals_single_rows(trained: SimpleNamespace, tmp_path: Path) -> No
     raw(trained).write_csv(tmp_path / "in.csv")
     batch.run(trained.bundle, tmp_path / "in.csv", tmp_path / "out.parquet")
     result = pl.read_parquet(tmp_path / "out.parquet")
-    from {{ cookiecutter.package_name }}.data.schema import cast
+    from {{ cookiecutter.package_name }}.data.checks import cast
 
     plan = trained.bundle.plan
     typed, _ = cast(raw(trained), plan.columns)
@@ -120,6 +121,6 @@ def test_clear_errors_and_nothing_written(
 
 def test_decide() -> None:
     two = np.array([[0.4, 0.6], [0.6, 0.4], [0.7, 0.3]])
-    assert batch.decide(two, 0.4).tolist() == [1, 1, 0]
+    assert decide(two, 0.4).tolist() == [1, 1, 0]
     three = np.array([[0.4, 0.35, 0.25], [0.2, 0.3, 0.5]])
-    assert batch.decide(three, 0.4).tolist() == [0, 2]
+    assert decide(three, 0.4).tolist() == [0, 2]

@@ -6,13 +6,8 @@ import polars as pl
 import pytest
 
 from {{ cookiecutter.package_name }}.data import ingest
-from {{ cookiecutter.package_name }}.data.columns import Column
-from {{ cookiecutter.package_name }}.data.schema import (
-    Schema,
-    cast,
-    load_schema,
-    row_problems,
-)
+from {{ cookiecutter.package_name }}.data.checks import cast, row_problems
+from {{ cookiecutter.package_name }}.data.schema import Column, Schema, load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 
 SCHEMA = Schema(

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.data.columns import Column
-from {{ cookiecutter.package_name }}.data.schema import DTYPES
+from {{ cookiecutter.package_name }}.data.checks import DTYPES
+from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.preprocess import transforms
 from {{ cookiecutter.package_name }}.preprocess.plan import DENSE_LEVELS, Input, Plan
 

@@ -21,8 +21,8 @@ from ..preprocess.statistics import Counter, Sample
 from ..utils.files import sha256, write_text
 from ..utils.progress import progress
 from . import utils
-from .columns import Column, Type
-from .schema import BOOLEANS, DATETIME_FORMATS, Schema, cast
+from .checks import BOOLEANS, DATETIME_FORMATS, cast
+from .schema import Column, Schema, Type
 
 NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "Null", "#N/A", "<NA>")
 NULLS_IN_NUMBERS = ("?", "-", "--", ".", "None", "none", "missing", "unknown")

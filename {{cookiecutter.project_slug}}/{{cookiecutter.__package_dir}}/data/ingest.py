@@ -16,7 +16,8 @@ from ..errors import UserError
 from ..utils.files import sha256, write_json
 from ..utils.progress import progress
 from . import utils
-from .schema import Schema, Violations, cast, check, check_names, load_schema
+from .checks import Violations, cast, check, check_names
+from .schema import Schema, load_schema
 
 log = logging.getLogger(__name__)
 EXTRAS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}

@@ -23,6 +23,7 @@ from . import estimators, model_io
 
 log = logging.getLogger(__name__)
 ONNX_TOLERANCE = 1e-5
+SMALL_CELLS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def run(config: Config, version: str | None = None) -> Trained:
         "params": config.train.params,
         "baseline": {"model": config.train.baseline, "dense": baseline.dense},
         "seed": config.train.seed,
+        "split": config.split.model_dump(mode="json"),
         **model_io.training_commit(),
         "config_hash": config_hash(config),
         "schema_hash": plan.schema_hash,
@@ -126,13 +128,15 @@ def fit(
         params: Its parameters; None takes the configured ones.
     """
     train = config.train
+    # Below this more threads only wait for each other; the fitted model is the same.
+    threads = 1 if train.threads == 0 and x.size < SMALL_CELLS else train.threads
     model = estimators.make(
         name or train.model,
         plan.task,
         len(plan.classes or ()),
         train.params if params is None else params,
         train.seed,
-        train.threads,
+        threads,
     )
     if model.dense:
         model.fit(plan.dense(x), y, [])

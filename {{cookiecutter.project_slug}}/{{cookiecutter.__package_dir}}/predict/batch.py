@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 
 from ..data import utils
-from ..data.schema import Violations, cast, check_names, row_problems
+from ..data.checks import Violations, cast, check_names, row_problems
 from ..errors import UserError
 from ..models.model_io import Bundle
 from ..utils.files import atomic_file
 from ..utils.progress import progress
+from .decide import decide
 
 log = logging.getLogger(__name__)
 
@@ -117,22 +118,6 @@ def _result(
     if bad is not None and bad.any():
         result = result.select(pl.when(~bad).then(pl.all()))
     return result
-
-
-def decide(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the chosen class of each row.
-
-    Args:
-        probabilities: Array (n, classes).
-        threshold: For two classes: the second's probability from which it is chosen. With more
-            classes the most probable one is chosen.
-
-    Returns:
-        n class indices.
-    """
-    if probabilities.shape[1] == 2:
-        return (probabilities[:, 1] >= threshold).astype(np.int64)
-    return np.asarray(probabilities.argmax(axis=1))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The fitted plan and the ONNX model together: raw rows in, predictions out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,14 +60,22 @@ class Predictor:
         """Predict n rows that have the plan's columns, typed by the schema."""
         return self.predict_codes(self.plan.encode(typed))
 
+    def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float32]:
+        """Predict rows of plain values by column name.
+
+        Returns:
+            (n, classes) probabilities, or (n, 1) predictions.
+        """
+        encode = self._encode_row
+        return self._predict(np.array([encode(row) for row in rows], dtype=np.float32))
+
     def predict_row(self, row: Mapping[str, Any]) -> NDArray[np.float32]:
         """Predict one row of plain values by column name.
 
         Returns:
             (classes,) probabilities, or (1,) the prediction.
         """
-        codes = np.array([self._encode_row(row)], dtype=np.float32)
-        result: NDArray[np.float32] = self._predict(codes)[0]
+        result: NDArray[np.float32] = self.predict_rows([row])[0]
         return result
 
     def _predict(self, codes: Floats) -> NDArray[np.float32]:

@@ -1,0 +1,71 @@
+"""The store on a real S3 protocol: promote, serve, exchange, roll back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import boto3
+import pytest
+import s3fs
+from moto.server import ThreadedMotoServer
+
+from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }}.data.schema import load_schema
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.models import promotion
+from {{ cookiecutter.package_name }}.predict.champion import Champion
+from {{ cookiecutter.package_name }}.predict.store import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:.*(moto|boto|aio).*")
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty bucket on a local server that speaks S3."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    boto3.client("s3").create_bucket(Bucket="models")
+    s3fs.S3FileSystem.clear_instance_cache()  # one that knows the server of the test before
+    yield "s3://models/flights"
+    server.stop()
+
+
+def test_a_champion_goes_through_s3(trained: SimpleNamespace, bucket: str, tmp_path: Path) -> None:
+    values = trained.config.model_dump(by_alias=True)
+    values["serve"] |= {"store": bucket, "cache": str(tmp_path / "cache")}
+    values["paths"]["artifacts"] = str(tmp_path)
+    config = Config.model_validate(values)
+    assert promotion.promote(config).decision == "promote"
+    schema = load_schema(config.paths.schema_)
+    champion = Champion(Store(bucket, config.serve.cache), schema.hash, 1)
+    champion.look()
+    assert champion.served is not None, champion.reason
+    assert champion.served.version == trained.bundle.version
+    # What is in the cache is checked again by whoever opens it next.
+    (config.serve.cache / trained.bundle.version / "plan.json").write_text("{}", encoding="utf-8")
+    later = Champion(Store(bucket, config.serve.cache), schema.hash, 1)
+    later.look()
+    assert later.served is None
+    assert "not the file that training wrote" in later.reason
+
+
+def test_damage_in_the_store_is_noticed(
+    trained: SimpleNamespace, bucket: str, tmp_path: Path
+) -> None:
+    store = Store(bucket, tmp_path / "cache")
+    store.upload(trained.bundle.path)
+    key = f"flights/{trained.bundle.version}/model.onnx"
+    boto3.client("s3").put_object(Bucket="models", Key=key, Body=b"rubbish")
+    with pytest.raises(UserError, match="not the file that training wrote"):
+        store.fetch(trained.bundle.version)
+    assert not (tmp_path / "cache" / trained.bundle.version).exists()
+
+
+def test_a_store_that_cannot_be_reached(tmp_path: Path, bucket: str) -> None:
+    missing = bucket.replace("models", "nowhere")
+    assert Store(missing, tmp_path).champion() is None

@@ -1,0 +1,234 @@
+"""What a request must look like, made from the schema: a fast decoder, and a full explanation.
+
+msgspec decodes and checks a body in microseconds but names the first mistake only; on a mistake
+the same body goes through an equal pydantic model, which names them all and also gives the
+OpenAPI document. A test holds both equal.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+)
+
+from ..data.schema import Column
+
+LONGEST_TEXT = 1000
+
+
+class Mistake(BaseModel):
+    """One thing that is wrong with a request."""
+
+    field: str = Field(description="where, such as 3.distance for the fourth row")
+    rule: str = Field(description="what must hold")
+
+
+class InvalidError(Exception):
+    """A body that does not fit; `mistakes` says why, without repeating its values."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("; ".join(f"{m.field}: {m.rule}" for m in mistakes))
+        self.mistakes = mistakes
+
+
+class NotJsonError(Exception):
+    """A body that is no JSON."""
+
+
+class Contract:
+    """Reads request bodies for one set of columns."""
+
+    def __init__(self, columns: Mapping[str, Column], max_rows: int) -> None:
+        """Compile the columns.
+
+        Args:
+            columns: The columns that a row must have, by name.
+            max_rows: Rows allowed in one request.
+        """
+        self.columns, self.max_rows = dict(columns), max_rows
+        # A struct's attributes need Python names; columns may be called anything.
+        self._names = {f"f{i}": name for i, name in enumerate(self.columns)}
+        fields: list[Any] = []
+        for attribute, name in self._names.items():
+            column = self.columns[name]
+            kind = msgspec_type(column)
+            fields.append((attribute, kind | None, None) if column.nullable else (attribute, kind))
+        fields.sort(key=len)  # required ones first, as in a function's arguments
+        row: type[msgspec.Struct] = msgspec.defstruct(
+            "Row", fields, rename=self._names, forbid_unknown_fields=True, kw_only=True, gc=False
+        )
+        self._one = msgspec.json.Decoder(row).decode
+        self._many = msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]  # made at run time
+        self._pairs = list(self._names.items())
+        self._moments = [name for name, c in self.columns.items() if c.type == "datetime"]
+
+    def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
+        """Decode a body.
+
+        Args:
+            body: JSON: one row, or a list of rows.
+
+        Returns:
+            The rows by column name, and whether the body was a list.
+
+        Raises:
+            NotJsonError: The body is no JSON.
+            InvalidError: It does not fit.
+            TooManyRowsError: More rows than allowed.
+        """
+        many = body[:64].lstrip()[:1] == b"["
+        try:
+            found = self._many(body) if many else [self._one(body)]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidError(self.explain(body, error)) from None
+        if len(found) > self.max_rows:
+            raise TooManyRowsError(len(found), self.max_rows)
+        pairs = self._pairs
+        rows = [{name: getattr(row, attribute) for attribute, name in pairs} for row in found]
+        for name in self._moments:
+            for row in rows:
+                if (moment := row[name]) is not None and moment.tzinfo is not None:
+                    row[name] = moment.astimezone(UTC).replace(tzinfo=None)
+        return rows, many
+
+    @cached_property
+    def model(self) -> type[BaseModel]:
+        """The row as a pydantic model, equal to what `read` accepts."""
+        fields: dict[str, Any] = {}
+        for attribute, name in self._names.items():
+            column = self.columns[name]
+            kind = pydantic_type(column)
+            described: dict[str, Any] = {
+                "alias": name,
+                "description": _describe(column),
+                "examples": [example(column)],
+            }
+            if column.nullable:
+                fields[attribute] = (kind | None, Field(default=None, **described))
+            else:
+                fields[attribute] = (kind, Field(**described))
+        return create_model(
+            "Row",
+            __config__=ConfigDict(extra="forbid", title="Row", hide_input_in_errors=True),
+            **fields,
+        )
+
+    def explain(self, body: bytes, error: Exception) -> list[Mistake]:
+        """Name everything that is wrong with a body that was refused."""
+        try:
+            content = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+            raise NotJsonError(f"the body must be JSON: {broken}") from None
+        rows = content if isinstance(content, list) else [content]
+        mistakes = []
+        for number, row in enumerate(rows[: self.max_rows]):
+            start = f"{number}." if isinstance(content, list) else ""
+            if not isinstance(row, dict):
+                mistakes.append(Mistake(field=start + "body", rule="must be an object"))
+                continue
+            try:
+                self.model.model_validate(row)
+            except ValidationError as problems:
+                for problem in problems.errors(include_url=False, include_input=False):
+                    where = ".".join(str(part) for part in problem["loc"][:1])
+                    mistakes.append(Mistake(field=start + where, rule=_rule(problem)))
+        return mistakes[:100] or [Mistake(field="body", rule=str(error))]
+
+    def example_row(self) -> dict[str, Any]:
+        """Return a row that is accepted."""
+        return {name: example(column) for name, column in self.columns.items()}
+
+
+class TooManyRowsError(Exception):
+    """A request with more rows than allowed."""
+
+    def __init__(self, rows: int, allowed: int) -> None:
+        super().__init__(f"{rows} rows; at most {allowed} in one request")
+
+
+def msgspec_type(column: Column) -> Any:
+    """Return the type that msgspec checks a column's values with."""
+    if column.type == "boolean":
+        return bool
+    if column.type == "datetime":
+        return datetime
+    if column.type in ("integer", "float"):
+        kind: Any = int if column.type == "integer" else float
+        bounds = _bounds(column)
+        return Annotated[kind, msgspec.Meta(**bounds)] if bounds else kind
+    if column.values is not None:
+        return Literal[tuple(str(value) for value in column.values)]
+    return Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
+
+
+def pydantic_type(column: Column) -> Any:
+    """Return the type that pydantic checks a column's values with; equal to msgspec's."""
+    if column.type == "boolean":
+        return Annotated[bool, Field(strict=True)]
+    if column.type == "datetime":
+        return Annotated[datetime, BeforeValidator(_moment)]
+    if column.type in ("integer", "float"):
+        kind: Any = int if column.type == "integer" else float
+        return Annotated[kind, Field(strict=True, **_bounds(column))]
+    if column.values is not None:
+        return Literal[tuple(str(value) for value in column.values)]
+    return Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
+
+
+def example(column: Column) -> Any:
+    """Return a valid value of a column."""
+    if column.type == "boolean":
+        return True
+    if column.type == "datetime":
+        return "2013-07-01T08:30:00"
+    if column.type in ("integer", "float"):
+        bounds = _bounds(column)
+        low, high = bounds.get("ge"), bounds.get("le")
+        if low is None and high is None:
+            middle: float = 1
+        elif low is None or high is None:
+            middle = low if low is not None else high  # type: ignore[assignment]  # one is a number
+        else:
+            middle = low + (high - low) / 4
+        return round(middle) if column.type == "integer" else round(float(middle), 2)
+    return str(column.values[0]) if column.values else "text"
+
+
+def _bounds(column: Column) -> dict[str, Any]:
+    bounds: dict[str, Any] = {}
+    for key, value in (("ge", column.min), ("le", column.max)):
+        if isinstance(value, int | float):
+            bounds[key] = int(value) if column.type == "integer" else float(value)
+    return bounds
+
+
+def _moment(value: object) -> datetime:
+    """Read a date as msgspec does: RFC 3339, with or without an offset."""
+    try:
+        return msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        raise ValueError("must be a date and time such as 2013-07-01T08:30:00") from None
+
+
+def _describe(column: Column) -> str:
+    unit = f" ({column.unit})" if column.unit else ""
+    return f"{column.description}{unit}" or column.type
+
+
+def _rule(problem: Any) -> str:
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        return "is not a column of this model"
+    if kind == "missing":
+        return "is missing"
+    message: str = problem["msg"].removeprefix("Value error, ")
+    return message[0].lower() + message[1:]

@@ -1,0 +1,149 @@
+"""Where versions live and which one is the champion: a folder, or an object store through fsspec.
+
+`champion.json` names the version to serve and the one before. It is written as a whole, so a
+reader sees the old or the new one, never half of it.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..utils.files import atomic_folder, sha256, write_json
+
+CHAMPION = "champion.json"
+SERVED = ("model.onnx", "plan.json")
+
+
+class Store:
+    """Versions at a URL: a path, file://, s3://, gs:// or az://."""
+
+    def __init__(self, url: str, cache: Path) -> None:
+        """Open the store.
+
+        Args:
+            url: Where the versions are.
+            cache: A writable folder; versions of a remote store are kept there.
+        """
+        self.url, self.cache = url.rstrip("/"), cache
+        self.local = Path(url.removeprefix("file://")) if _is_local(url) else None
+
+    def champion(self) -> dict[str, Any] | None:
+        """Return {"version": ..., "previous": ...}, or None where nothing was promoted yet.
+
+        Raises:
+            UserError: The store cannot be read, or the pointer is broken.
+        """
+        try:
+            text = self._read(CHAMPION)
+        except FileNotFoundError:
+            return None
+        try:
+            pointer: dict[str, Any] = json.loads(text)
+            if not isinstance(pointer["version"], str):
+                raise TypeError("version is no text")
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{self.url}/{CHAMPION} is broken ({error})") from None
+        return pointer
+
+    def set_champion(self, version: str, previous: str | None) -> None:
+        """Point at another version; readers see it at their next look."""
+        pointer = {"version": version, "previous": previous}
+        if self.local is not None:
+            write_json(self.local / CHAMPION, pointer)
+        else:
+            self._write(CHAMPION, json.dumps(pointer).encode())
+
+    def fetch(self, version: str) -> Path:
+        """Return a folder with the files that serving needs, each with the recorded SHA-256.
+
+        Raises:
+            UserError: A file is missing or not the one that was written.
+        """
+        if self.local is not None:
+            folder = self.local / version
+        else:
+            folder = self.cache / version
+            if not folder.is_dir():
+                self._download(version, folder)
+        verify(folder)
+        return folder
+
+    def upload(self, folder: Path) -> None:
+        """Copy a version into a remote store, metadata last; a local store has it already."""
+        if self.local is not None:
+            return
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == "metadata.json"):
+            self._write(f"{folder.name}/{path.name}", path.read_bytes())
+
+    def _download(self, version: str, folder: Path) -> None:
+        with atomic_folder(folder) as temporary:
+            for name in ("metadata.json", *SERVED):
+                try:
+                    (temporary / name).write_bytes(self._read(f"{version}/{name}"))
+                except FileNotFoundError:
+                    raise UserError(f"{self.url}/{version}/{name} is missing") from None
+            verify(temporary)
+        for old in sorted(self.cache.iterdir(), key=os.path.getmtime)[:-3]:
+            shutil.rmtree(old, ignore_errors=True)  # the last few are enough to roll back to
+
+    def _read(self, name: str) -> bytes:
+        if self.local is not None:
+            return (self.local / name).read_bytes()
+        with self._named_errors(name):
+            content: bytes = self._remote().cat_file(self._key(name))
+        return content
+
+    def _write(self, name: str, content: bytes) -> None:
+        with self._named_errors(name):
+            self._remote().pipe_file(self._key(name), content)
+
+    @contextmanager
+    def _named_errors(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, UserError):
+            raise
+        except Exception as error:  # each store's client has its own errors
+            kind = type(error).__name__
+            raise UserError(f"{self.url}/{name}: out of reach: {kind}: {error}") from None
+
+    def _remote(self) -> Any:
+        import fsspec
+
+        scheme = self.url.split("://")[0]
+        try:
+            return fsspec.filesystem(scheme, use_listings_cache=False)
+        except ImportError as error:
+            raise UserError(f"{self.url}: {error}", 2) from None
+
+    def _key(self, name: str) -> str:
+        return f"{self.url.split('://', 1)[1]}/{name}"
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check the served files of a version against its metadata, and return the metadata.
+
+    Raises:
+        UserError: A file is missing, broken or not the one that was written.
+    """
+    try:
+        metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text("utf-8"))
+        expected = {name: metadata["files"][name] for name in SERVED}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'metadata.json'}: missing or broken ({error})") from None
+    for name, checksum in expected.items():
+        path = folder / name
+        if not path.is_file():
+            raise UserError(f"{path} is missing")
+        if sha256(path) != checksum:
+            raise UserError(f"{path} is not the file that training wrote")
+    return metadata
+
+
+def _is_local(url: str) -> bool:
+    return "://" not in url or url.startswith("file://")
