@@ -73,8 +73,8 @@ def _score(y: np.ndarray, guess: np.ndarray, task: str) -> float:
 def _by_nearest(x: Floats, y: np.ndarray, new: Floats, task: str) -> np.ndarray:
     """Guess y for `new` by the rows of the nearest x: their mean, or most frequent class."""
     beyond = 2 * max(np.nanmax(np.abs(x), initial=0), np.nanmax(np.abs(new), initial=0)) + 1.0
-    x, new = (np.nan_to_num(a.astype(np.float64), nan=float(beyond)) for a in (x, new))
-    values, group = np.unique(x, return_inverse=True)
+    known, asked = (np.nan_to_num(a.astype(np.float64), nan=float(beyond)) for a in (x, new))
+    values, group = np.unique(known, return_inverse=True)
     if task == "classification":
         labels, label = np.unique(y, return_inverse=True)
         pairs, counts = np.unique(group * len(labels) + label, return_counts=True)
@@ -83,7 +83,7 @@ def _by_nearest(x: Floats, y: np.ndarray, new: Floats, task: str) -> np.ndarray:
         told[pairs[order] // len(labels)] = labels[pairs[order] % len(labels)]
     else:
         told = np.bincount(group, y) / np.bincount(group)
-    return np.asarray(told[np.searchsorted((values[1:] + values[:-1]) / 2, new)])
+    return np.asarray(told[np.searchsorted((values[1:] + values[:-1]) / 2, asked)])
 
 
 def _by_tree(x: Floats, y: np.ndarray, new: Floats, task: str) -> np.ndarray:
