@@ -16,5 +16,7 @@ def decide(probabilities: NDArray[np.floating], threshold: float) -> NDArray[np.
         n class indices.
     """
     if probabilities.shape[1] == 2:
-        return (probabilities[:, 1] >= threshold).astype(np.int64)
-    return probabilities.argmax(axis=1)
+        chosen: NDArray[np.int64] = (probabilities[:, 1] >= threshold).astype(np.int64)
+    else:
+        chosen = probabilities.argmax(axis=1)
+    return chosen
