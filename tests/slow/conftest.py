@@ -16,7 +16,8 @@ def environment(bake: Baker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment") / "venv"
     project = bake()
     uv("venv", "--quiet", "--python", sys.executable, folder, cwd=project)
-    needs = ["-r", "requirements.in", "-r", "requirements-dev.txt", "-c", "constraints.txt"]
+    lists = ("requirements-serve.txt", "requirements.in", "requirements-dev.txt")
+    needs = [part for name in lists for part in ("-r", name)] + ["-c", "constraints.txt"]
     uv("pip", "install", "--quiet", "--python", folder / "bin/python", *needs, cwd=project)
     build = ["setuptools>=80", "-c", "constraints.txt"]
     uv("pip", "install", "--quiet", "--python", folder / "bin/python", *build, cwd=project)

@@ -141,6 +141,7 @@ def test_every_mistake_is_named(api: SimpleNamespace, row: dict[str, Any]) -> No
         (b"", 400),
         (b"\xff\xfe", 400),
         (b"3", 422),
+        (b"[]", 422),
         (b'["a"]', 422),
         (b"[" * 5000, 400),
         (b'{"a": ' + b"1" * 2_000_000 + b"}", 413),
@@ -191,6 +192,16 @@ def _accepted(model: Any, values: dict[str, Any]) -> bool:
     return True
 
 
+def test_whole_numbers_may_have_a_point(api: SimpleNamespace, row: dict[str, Any]) -> None:
+    """To JSON Schema, and so to the OpenAPI document, 3.0 is an integer."""
+    columns = api.service.contract.columns
+    pointed = {name: float(row[name]) for name, c in columns.items() if c.type == "integer"}
+    one = api.client.post("/predict", json=row).json()
+    other = api.client.post("/predict", json=row | pointed).json()
+    assert pointed
+    assert one["prediction"] == other["prediction"]
+
+
 def test_openapi_is_the_schema(trained: SimpleNamespace, api: SimpleNamespace) -> None:
     document = api.client.get("/openapi.json").json()
     schema = load_schema(trained.config.paths.schema_)
@@ -208,12 +219,18 @@ def test_openapi_is_the_schema(trained: SimpleNamespace, api: SimpleNamespace) -
     for example in examples.values():
         assert api.client.post("/predict", json=example["value"]).status_code == 200
     assert set(operation["responses"]) >= {"200", "400", "401", "413", "422", "503"}
+    for status, answer in operation["responses"].items():
+        kind = "application/json" if status == "200" else "application/problem+json"
+        assert list(answer["content"]) == [kind]
+    assert "requestBody" in document["paths"]["/feedback"]["post"]
     assert api.client.get("/docs").status_code == 200
 
 
 def test_unknown_paths_and_methods(api: SimpleNamespace) -> None:
     problem(api.client.get("/nowhere"), 404)
-    problem(api.client.get("/predict"), 405)
+    refused = api.client.get("/predict")
+    problem(refused, 405)
+    assert refused.headers["allow"] == "POST"
     problem(api.client.post("/health/live"), 405)
 
 
@@ -287,6 +304,7 @@ def test_prediction_log_and_feedback(trained: SimpleNamespace, store: Path, tmp_
         found = {"prediction_id": answer["prediction_id"], "label": True}
         assert api.client.post("/feedback", json=found).status_code == 202
         problem(api.client.post("/feedback", json={"label": 1}), 422)
+        problem(api.client.post("/feedback", content=b"{"), 400)
     (path,) = log.parent.iterdir()
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert lines[0]["prediction_id"] == lines[1]["prediction_id"] == answer["prediction_id"]

@@ -21,6 +21,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Body, FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..config import Config
@@ -82,9 +83,25 @@ class Feedback(BaseModel):
 class ProblemError(Exception):
     """Ends a request with a problem document."""
 
-    def __init__(self, status: int, detail: str, errors: list[Mistake] | None = None) -> None:
+    def __init__(
+        self, status: int, detail: str, errors: list[Mistake] | None = None, allow: str = ""
+    ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.errors = status, detail, errors or []
+        self.status, self.detail, self.errors, self.allow = status, detail, errors or [], allow
+
+
+class Api(FastAPI):
+    """FastAPI, whose OpenAPI document gives errors one content type: the one they have."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        document = super().openapi()
+        for path in document["paths"].values():
+            for operation in path.values():
+                for response in operation["responses"].values():
+                    if PROBLEM.decode() in response.get("content", {}):
+                        response["content"].pop(JSON.decode(), None)
+        return document
 
 
 class Service:
@@ -290,7 +307,7 @@ def create_app(config: Config) -> FastAPI:
         for log in service.logs:
             log.close()
 
-    app = FastAPI(
+    app = Api(
         title=f"Predict {schema.target}",
         description="Predictions of the champion model. Errors are problem documents (RFC 9457).",
         lifespan=lifespan,
@@ -332,20 +349,31 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         found = {name: served.metadata.get(name) for name in names}
         return {**found, "schema": service.schema.model_dump(mode="json")}
 
-    @app.get("/metrics", tags=["health"], response_class=Response)
+    @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Metrics in Prometheus' text format."""
         service.metrics.ready.set(0 if service.ready() else 1)
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
 
-    @app.post("/feedback", tags=["predict"], status_code=202, responses=_problems(400, 401, 422))
+    shape = {"schema": Feedback.model_json_schema()}
+    body = {"requestBody": {"required": True, "content": {JSON.decode(): shape}}}
+
+    @app.post(
+        "/feedback",
+        tags=["predict"],
+        status_code=202,
+        responses=_problems(400, 401, 404, 413, 422, 503),
+        openapi_extra=body,
+    )
     async def feedback(request: Request) -> dict[str, str]:
         """Tell the true outcome of an earlier prediction."""
         if service.predictions is None:
             raise ProblemError(404, "the prediction log is off (serve.prediction_log)")
         try:
             found = Feedback.model_validate_json(await request.body(), strict=True)
-        except ValueError as error:
+        except ValidationError as error:
+            if error.errors()[0]["type"] == "json_invalid":
+                raise ProblemError(400, "the body must be JSON") from None
             raise ProblemError(422, "the input does not fit", _mistakes(error)) from None
         service.predictions.add({"time": time.time(), **found.model_dump()})
         return {"status": "noted"}
@@ -356,7 +384,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
 
     @app.exception_handler(405)
     async def not_allowed(request: Request, error: Exception) -> Response:
-        raise ProblemError(405, f"{request.url.path} does not take {request.method}")
+        allow = (getattr(error, "headers", None) or {}).get("Allow", "")
+        detail = f"{request.url.path} does not take {request.method}"
+        raise ProblemError(405, detail, allow=allow)
 
 
 def _describe(app: FastAPI, service: Service) -> None:
@@ -372,7 +402,9 @@ def _describe(app: FastAPI, service: Service) -> None:
         """Predict one row or a list of rows."""
         raise AssertionError("answered by the gateway")
 
-    predict.__annotations__ = {"body": Annotated[row | list[row], Body(openapi_examples=rows)]}
+    limits = Field(min_length=1, max_length=service.contract.max_rows)
+    list_of_rows = Annotated[list[row], limits]
+    predict.__annotations__ = {"body": Annotated[row | list_of_rows, Body(openapi_examples=rows)]}
     app.post(
         "/predict",
         tags=["predict"],
@@ -413,9 +445,7 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def _mistakes(error: ValueError) -> list[Mistake]:
-    if not isinstance(error, ValidationError):
-        return [Mistake(field="body", rule=str(error))]
+def _mistakes(error: ValidationError) -> list[Mistake]:
     return [
         Mistake(field=".".join(map(str, p["loc"][:1])) or "body", rule=p["msg"])
         for p in error.errors(include_url=False, include_input=False)
@@ -459,9 +489,11 @@ async def _send_problem(send: Send, problem: ProblemError, request_id: str) -> N
         instance=request_id,
         errors=problem.errors,
     )
-    retry = [(b"retry-after", str(RETRY_SECONDS).encode())] if problem.status == 503 else []
+    headers = [(b"retry-after", str(RETRY_SECONDS).encode())] if problem.status == 503 else []
+    if problem.allow:
+        headers.append((b"allow", problem.allow.encode()))
     body = document.model_dump_json().encode()
-    await _send(send, problem.status, PROBLEM, body, *retry)
+    await _send(send, problem.status, PROBLEM, body, *headers)
 
 
 def _drain_first(service: Service) -> None:

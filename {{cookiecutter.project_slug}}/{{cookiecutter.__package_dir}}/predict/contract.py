@@ -67,8 +67,10 @@ class Contract:
             "Row", fields, rename=self._names, forbid_unknown_fields=True, kw_only=True, gc=False
         )
         self._one = msgspec.json.Decoder(row).decode
-        self._many = msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]  # made at run time
+        self._rows: Any = list[row]  # type: ignore[valid-type]  # made at run time
+        self._many = msgspec.json.Decoder(self._rows).decode
         self._pairs = list(self._names.items())
+        self._integers = [name for name, c in self.columns.items() if c.type == "integer"]
         self._moments = [name for name, c in self.columns.items() if c.type == "datetime"]
 
     def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
@@ -89,7 +91,9 @@ class Contract:
         try:
             found = self._many(body) if many else [self._one(body)]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidError(self.explain(body, error)) from None
+            found, many = self._read_again(body, error)
+        if not found:
+            raise InvalidError([Mistake(field="body", rule="must have at least one row")])
         if len(found) > self.max_rows:
             raise TooManyRowsError(len(found), self.max_rows)
         pairs = self._pairs
@@ -99,6 +103,22 @@ class Contract:
                 if (moment := row[name]) is not None and moment.tzinfo is not None:
                     row[name] = moment.astimezone(UTC).replace(tzinfo=None)
         return rows, many
+
+    def _read_again(self, body: bytes, error: Exception) -> tuple[list[Any], bool]:
+        """Read a body that was refused; to JSON Schema 3.0 is an integer, to msgspec it is not."""
+        try:
+            content = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+            raise NotJsonError(f"the body must be JSON: {broken}") from None
+        many = isinstance(content, list)
+        rows = content if many else [content]
+        for row in rows:
+            if isinstance(row, dict):
+                row |= {name: _whole(row[name]) for name in self._integers if name in row}
+        try:
+            return msgspec.convert(rows, self._rows), many
+        except msgspec.ValidationError:
+            raise InvalidError(self.explain(content, error)) from None
 
     @cached_property
     def model(self) -> type[BaseModel]:
@@ -122,12 +142,8 @@ class Contract:
             **fields,
         )
 
-    def explain(self, body: bytes, error: Exception) -> list[Mistake]:
-        """Name everything that is wrong with a body that was refused."""
-        try:
-            content = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
-            raise NotJsonError(f"the body must be JSON: {broken}") from None
+    def explain(self, content: Any, error: Exception) -> list[Mistake]:
+        """Name everything that is wrong with a decoded body that was refused."""
         rows = content if isinstance(content, list) else [content]
         mistakes = []
         for number, row in enumerate(rows[: self.max_rows]):
@@ -177,8 +193,10 @@ def pydantic_type(column: Column) -> Any:
     if column.type == "datetime":
         return Annotated[datetime, BeforeValidator(_moment)]
     if column.type in ("integer", "float"):
-        kind: Any = int if column.type == "integer" else float
-        return Annotated[kind, Field(strict=True, **_bounds(column))]
+        field = Field(strict=True, **_bounds(column))
+        if column.type == "float":
+            return Annotated[float, field]
+        return Annotated[int, field, BeforeValidator(_whole)]
     if column.values is not None:
         return Literal[tuple(str(value) for value in column.values)]
     return Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
@@ -209,6 +227,12 @@ def _bounds(column: Column) -> dict[str, Any]:
         if isinstance(value, int | float):
             bounds[key] = int(value) if column.type == "integer" else float(value)
     return bounds
+
+
+def _whole(value: Any) -> Any:
+    """Return 3.0 as 3, and anything else as it is."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if whole else value
 
 
 def _moment(value: object) -> datetime:
