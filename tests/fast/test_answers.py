@@ -127,7 +127,8 @@ def test_examples_are_accepted() -> None:
 
 
 def test_names_of_dependencies_are_taken() -> None:
-    for file in ("requirements.in", "requirements-dev.txt", "constraints.txt"):
+    files = [path.name for path in (ROOT / PROJECT).glob("requirements*")]
+    for file in (*files, "constraints.txt"):
         path = ROOT / PROJECT / file
         for line in path.read_text("utf-8").splitlines():
             if line and line[0].isalnum():
