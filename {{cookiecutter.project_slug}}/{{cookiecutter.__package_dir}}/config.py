@@ -147,6 +147,15 @@ class Serve(Section):
         return str(value) if isinstance(value, int | float) else value  # a key of digits only
 
 
+class LoadTest(Section):
+    """What scripts/load_test.py does, and what it must find."""
+
+    seconds: float = Field(default=10.0, gt=0)
+    users: int = Field(default=16, ge=1, description="callers at once")
+    p95_ms: float = Field(default=50.0, gt=0, description="95 of 100 answers are faster")
+    error_share: float = Field(default=0.0, ge=0, le=1)
+
+
 class Paths(Section):
     """Folders and files, relative to the folder the command runs in."""
 
@@ -175,6 +184,7 @@ class Config(Section):
     evaluate: Evaluate = Evaluate()
     promotion: Promotion = Promotion()
     serve: Serve = Serve()
+    load_test: LoadTest = LoadTest()
     paths: Paths = Paths()
     logging: Logging = Logging()
 
