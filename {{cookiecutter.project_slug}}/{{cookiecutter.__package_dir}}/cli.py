@@ -38,6 +38,11 @@ def main() -> None:
     except BrokenPipeError:  # `... | head`
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        reason = (error.strerror or str(error)).lower()
+        typer.echo(f"error: {where}{reason}; choose another place or mend its rights", err=True)
+        sys.exit(1)
 
 
 @schema_app.command("infer")
@@ -108,11 +113,12 @@ def evaluate(config: ConfigPath = DEFAULT, version: Version = None) -> None:
 @app.command("all")
 def all_steps(config: ConfigPath = DEFAULT) -> None:
     """Ingest, preprocess, train and evaluate; promote the version if it is the best so far."""
-    ingest(config)
-    preprocess(config)
-    train(config)
-    evaluate(config)
-    _promote(_load(config))
+    for step in (ingest, preprocess, train, evaluate):
+        step(config)
+    try:
+        _promote(_load(config))
+    except UserError as error:  # the version is there all the same
+        typer.echo(f"not promoted: {error}")
     typer.echo("Next: serve")
 
 
@@ -130,9 +136,13 @@ def predict(
     settings = _load(config)
     bundle = load_bundle(settings.paths.models, version)
     done = batch.run(bundle, file, out, settings.data.batch_rows)
-    typer.echo(f"{out}: {done.rows:,} rows predicted by {bundle.version}")
+    typer.echo(f"{out}: {done.rows - done.rejected:,} rows predicted by {bundle.version}")
+    champion = _champion(settings)
+    if version is None and champion not in (None, bundle.version):
+        typer.echo(f"{bundle.version} is the newest; the champion is {champion} (see --version)")
     if done.rejects:
         typer.echo(f"{done.rejected:,} rows could not be predicted; reasons: {done.rejects}")
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -141,7 +151,8 @@ def serve(config: ConfigPath = DEFAULT) -> None:
     from .predict import serve as server
 
     settings = _load(config).serve
-    typer.echo(f"http://{settings.host}:{settings.port}/docs (stop with Ctrl+C)")
+    typer.echo(f"Starting on http://{settings.host}:{settings.port} (stop with Ctrl+C)")
+    typer.echo("Ready once /health/ready says so; it follows the champion of the store.")
     server.run(config)
 
 
@@ -191,6 +202,13 @@ def _promote(settings: "Config", version: str | None = None, force: bool = False
     for reason in verdict.reasons:
         typer.echo(f"  {reason}")
     return verdict.decision
+
+
+def _champion(settings: "Config") -> str | None:
+    from .predict.store import Store
+
+    pointer = Store(settings.serve.store, settings.serve.cache).champion()
+    return None if pointer is None else str(pointer["version"])
 
 
 def _load(path: Path) -> "Config":

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from {{ cookiecutter.package_name }}.config import Config, update_yaml
+
 PACKAGE = "{{ cookiecutter.package_name }}"
 
 
@@ -66,3 +68,13 @@ def test_models_list(trained: SimpleNamespace, folder: Path) -> None:
     done = call("models", "list", cwd=trained.folder)
     assert done.stdout.startswith("v0.1 ")
     assert done.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a file where a folder should be")
+def test_a_place_that_cannot_be_written_is_named(folder: Path, untrained: Config) -> None:
+    (folder / "taken").write_text("", encoding="utf-8")
+    update_yaml(Path("configs/default.yml"), {"paths.raw": "taken/raw"})
+    done = call("ingest", cwd=folder)
+    assert done.returncode == 1
+    assert "taken/raw: not a directory" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -148,3 +148,24 @@ def test_own_table_runs_from_ingest_to_evaluate(folder: Path, target: str) -> No
     written = pl.read_csv("out.csv")
     assert written["Kunden-Nr."].to_list() == [f"K{i:05d}" for i in range(N)]
     assert written["prediction"].null_count() == 0
+
+
+def test_the_yes_is_named_and_comes_last(folder: Path) -> None:
+    values = DRAW.permutation(["ja", "nein", "nein"] * 100)
+    pl.DataFrame({"x": DRAW.normal(size=300), "y": values}).write_csv("table.csv")
+    found = infer.run(Path("table.csv"), "y", DEFAULT)
+    assert load_schema(found.schema).columns["y"].values == ("nein", "ja")
+    assert any("'ja' counts as the yes" in note for note in found.notes)
+
+
+def test_decimal_commas_are_named(folder: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "size": [f"{v:.2f}".replace(".", ",") for v in DRAW.normal(size=N)],
+            "x": DRAW.normal(size=N),
+            "y": [0, 1] * (N // 2),
+        }
+    )
+    frame.write_csv("table.csv", separator=";")
+    notes = infer.run(Path("table.csv"), "y", DEFAULT).notes
+    assert any("size" in note and "decimal comma" in note for note in notes)

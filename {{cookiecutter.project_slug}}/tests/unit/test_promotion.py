@@ -13,6 +13,7 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion
 from {{ cookiecutter.package_name }}.models.promotion import Rows, judge
+from {{ cookiecutter.package_name }}.utils.files import sha256
 
 DRAW = np.random.default_rng(5)
 N = 2000
@@ -105,3 +106,16 @@ def test_test_rows_are_rows_neither_has_learned_from(trained: SimpleNamespace, t
     changed["split"]["seed"] = 99
     with pytest.raises(UserError, match="another split"):
         promotion.test_rows(Config.model_validate(changed), trained.bundle, trained.bundle)
+
+
+def test_another_target_is_a_change_over(two: Config) -> None:
+    promotion.promote(two, "v0.1")
+    path = two.paths.models / "v0.1/plan.json"
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(plan | {"target": "something else"}), encoding="utf-8")
+    metadata = json.loads((path.parent / "metadata.json").read_text(encoding="utf-8"))
+    metadata["files"]["plan.json"] = sha256(path)
+    (path.parent / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+    verdict = promotion.promote(two, "v0.2")
+    assert verdict.decision == "promote"
+    assert "predicts something else" in verdict.reasons[0]

@@ -22,7 +22,7 @@ from ..utils.files import sha256, write_text
 from ..utils.progress import progress
 from . import utils
 from .checks import BOOLEANS, DATETIME_FORMATS, cast
-from .schema import Column, Schema, Type
+from .schema import Column, Schema, Type, class_labels
 
 NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "Null", "#N/A", "<NA>")
 NULLS_IN_NUMBERS = ("?", "-", "--", ".", "None", "none", "missing", "unknown")
@@ -32,6 +32,7 @@ FORMATS = (
     "%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S",
     "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%d-%m-%Y", "%d-%m-%Y %H:%M", "%b %d, %Y",
 )  # fmt: skip
+YES = {"yes", "y", "ja", "j", "oui", "si", "sí", "true", "t", "positive", "pos", "churn", "churned"}
 BATCH_ROWS = 100_000
 LISTED_CATEGORIES = 30  # up to here the allowed values are written down
 CATEGORIES = 1_000  # up to here a text column is a category
@@ -131,6 +132,11 @@ def run(file: Path, target: str, config: Path) -> Inferred:
     update_yaml(config, settings)
     write_text(Path("EDA_DECISIONS.md"), _decisions(file.name, rows, guesses, typed))
     notes = [f"{task}: predict {target!r} from {len(schema.features)} columns, {split_note}"]
+    if classes == 2 and (listed := class_labels(schema.columns[target])):
+        notes.append(
+            f"{target}: {listed[-1]!r} counts as the yes (precision, recall, threshold); swap "
+            f"`values` in {schema_path} to turn it round"
+        )
     notes += [
         f"{name}: role {guess.role}: {guess.note}"
         if guess.role != "feature"
@@ -309,8 +315,11 @@ def _roles(sample: pl.DataFrame, rows: int, guesses: dict[str, Guess]) -> None:
 
 def _not_a_category(guess: Guess, column: pl.Series, unique: bool) -> None:
     guess.type = "string"
-    words = column.cast(pl.String).str.count_matches(r"\s").mean()
-    if unique and isinstance(words, float) and words < 1:
+    text = column.cast(pl.String)
+    words = text.str.count_matches(r"\s").mean()
+    if text.str.contains(r"^\s*-?[\d.]*,\d+\s*$").all():
+        guess.role, guess.note = "ignore", "numbers with a decimal comma: write 1.5, not 1,5"
+    elif unique and isinstance(words, float) and words < 1:
         guess.role, guess.note = "id", "a different text in every row"
     else:
         guess.role, guess.note = "ignore", "free text: make numbers of it to use it"
@@ -325,7 +334,7 @@ def _schema(nulls: tuple[str, ...], guesses: dict[str, Guess], task: str, target
             if guess.type == "integer":
                 details["values"] = tuple(sorted(int(value) for value in values))
             else:
-                details["values"] = tuple(values)
+                details["values"] = tuple(_yes_last(values))
         elif guess.type == "category" and len(values) <= LISTED_CATEGORIES:
             details["values"] = tuple(values)
         elif guess.type in ("integer", "float") and guess.role == "feature":
@@ -340,6 +349,11 @@ def _schema(nulls: tuple[str, ...], guesses: dict[str, Guess], task: str, target
     if not any(column.role == "feature" for column in columns.values()):
         raise UserError("no column is left to learn from: all are ids, free text or constant")
     return Schema(null_values=nulls, columns=columns)
+
+
+def _yes_last(values: list[str]) -> list[str]:
+    """Order two class names so that the last is the yes, by which precision and recall go."""
+    return sorted(values, key=lambda value: (value.strip().lower() in YES, value))
 
 
 def _range(guess: Guess) -> tuple[float | None, float | None]:

@@ -106,8 +106,8 @@ def judge(
 def promote(config: Config, version: str | None = None, force: bool = False) -> Verdict:
     """Make a version the champion if it deserves it.
 
-    The verdict is written to artifacts/<version>/verdict.json. Without a champion the first
-    version is promoted as it is.
+    The verdict is written to artifacts/<version>/verdict.json. Without a champion, or after one
+    that predicts something else, a version is promoted as it is.
 
     Args:
         config: The configuration.
@@ -128,8 +128,10 @@ def promote(config: Config, version: str | None = None, force: bool = False) -> 
         verdict = Verdict("promote", ("no champion yet",), bundle.version)
     elif force:
         verdict = Verdict("promote", ("forced",), bundle.version, present)
+    elif change := _other_problem(bundle, champion := load_bundle(config.paths.models, present)):
+        verdict = Verdict("promote", (f"nothing to compare: {change}",), bundle.version, present)
     else:
-        rows = test_rows(config, bundle, load_bundle(config.paths.models, present))
+        rows = test_rows(config, bundle, champion)
         settings = config.promotion
         judged = judge(
             rows,
@@ -166,19 +168,15 @@ def test_rows(config: Config, candidate: Bundle, champion: Bundle) -> Rows:
     """Read the test rows from the raw table and let both models predict them.
 
     Raises:
-        UserError: The models are of different tasks or splits, so that test rows of one may be
-            training rows of the other.
+        UserError: The models are of different splits, so that test rows of one may be training
+            rows of the other.
     """
-    if candidate.plan.classes != champion.plan.classes or candidate.plan.task != champion.plan.task:
-        raise UserError(
-            f"{candidate.version} and {champion.version} predict different things; "
-            "promote with --force to change over"
-        )
     for bundle in (candidate, champion):
         if bundle.metadata["split"] != config.split.model_dump(mode="json"):
             raise UserError(
                 f"{bundle.version} was trained with another split than the config has now, so test "
-                "rows may be among its training rows; train it again, or promote with --force"
+                "rows may be among its training rows. Train it again with this split, or change "
+                f"over without a comparison: `models promote {candidate.version} --force`"
             )
     schema = load_schema(config.paths.schema_)
     path, _ = ingest.raw_file(config)
@@ -210,6 +208,16 @@ def test_rows(config: Config, candidate: Bundle, champion: Bundle) -> Rows:
         np.concatenate([part[2] for part in parts])[usable],
         {name: slices[name].to_list() for name in names},
     )
+
+
+def _other_problem(candidate: Bundle, champion: Bundle) -> str:
+    """Say how the two differ in what they predict, or nothing."""
+    ours, theirs = candidate.plan, champion.plan
+    if (ours.task, ours.target, ours.classes) != (theirs.task, theirs.target, theirs.classes):
+        return f"{champion.version} predicts {theirs.target} ({theirs.task})"
+    if ours.schema_hash != theirs.schema_hash:
+        return f"{champion.version} was trained with another schema"
+    return ""
 
 
 def _target(frame: pl.DataFrame, schema: Schema, bundle: Bundle) -> NDArray[np.float64]:

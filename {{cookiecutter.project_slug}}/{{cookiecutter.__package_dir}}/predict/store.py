@@ -17,6 +17,7 @@ from ..utils.files import atomic_folder, sha256, write_json
 
 CHAMPION = "champion.json"
 SERVED = ("model.onnx", "plan.json")
+MEND = "restore the version, or promote another"
 
 
 class Store:
@@ -47,7 +48,9 @@ class Store:
             if not isinstance(pointer["version"], str):
                 raise TypeError("version is no text")
         except (ValueError, TypeError, KeyError) as error:
-            raise UserError(f"{self.url}/{CHAMPION} is broken ({error})") from None
+            raise UserError(
+                f"{self.url}/{CHAMPION} is broken ({error}); run `models promote VERSION --force`"
+            ) from None
         return pointer
 
     def set_champion(self, version: str, previous: str | None) -> None:
@@ -135,13 +138,15 @@ def verify(folder: Path) -> dict[str, Any]:
         metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text("utf-8"))
         expected = {name: metadata["files"][name] for name in SERVED}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'metadata.json'}: missing or broken ({error})") from None
+        raise UserError(
+            f"{folder / 'metadata.json'}: missing or broken ({error}); {MEND}"
+        ) from None
     for name, checksum in expected.items():
         path = folder / name
         if not path.is_file():
-            raise UserError(f"{path} is missing")
+            raise UserError(f"{path} is missing; {MEND}")
         if sha256(path) != checksum:
-            raise UserError(f"{path} is not the file that training wrote")
+            raise UserError(f"{path} is not the file that training wrote; {MEND}")
     return metadata
 
 
