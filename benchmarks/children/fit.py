@@ -9,6 +9,7 @@ import time
 
 from flight_delays.config import load_config
 from flight_delays.models import train
+from flight_delays.models.estimators import GradientBoosting
 from flight_delays.preprocess import pipeline
 
 how = sys.argv[1]
@@ -22,14 +23,15 @@ else:
     import lightgbm as lgb
 
     params = {
+        **GradientBoosting.defaults,
         "objective": "binary",
-        "learning_rate": 0.05,
-        "num_leaves": 31,
-        "seed": 0,
+        "seed": config.train.seed,
+        "num_threads": config.train.threads,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
     }
+    rounds = params.pop("n_estimators")
     data = lgb.Dataset(x, y, categorical_feature=plan.categorical, params={"verbosity": -1})
-    lgb.train(params, data, num_boost_round=200)
+    lgb.train(params, data, num_boost_round=rounds)
 print(json.dumps({"seconds": time.perf_counter() - start, "rows": len(x)}))
