@@ -43,8 +43,10 @@ EXAMPLES = {
 # What `import` finds in the project's environment under a name that no requirement bears.
 IMPORT_NAMES = set(
     """
-    attr dateutil dotenv git google grimp importlinter ipykernel_launcher jupyter markdown_it
-    mpl_toolkits mypyc pip pkg_resources py pylab rpds ruamel setuptools sklearn wheel yaml zmq
+    antlr4 attr cfnlint dateutil dotenv engineio git google graphql grimp importlinter
+    ipykernel_launcher isympy jsonpatch_cli jupyter markdown_it mpl_toolkits mypyc opentelemetry
+    pip pkg_resources py pylab pytest_locust rpds ruamel setuptools sklearn socketio websocket
+    wheel yaml zmq zope
     """.split()
 )
 # Folders of the project, and modules that Python or pytest would import in place of the package.
