@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from sklearn import datasets
 from typer.testing import CliRunner
 
 from {{ cookiecutter.package_name }}.cli import app
@@ -169,3 +170,17 @@ def test_decimal_commas_are_named(folder: Path) -> None:
     frame.write_csv("table.csv", separator=";")
     notes = infer.run(Path("table.csv"), "y", DEFAULT).notes
     assert any("size" in note and "decimal comma" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits"])
+def test_tables_of_scikit_learn(folder: Path, name: str) -> None:
+    known = getattr(datasets, f"load_{name}")()
+    columns = dict(zip(map(str, known.feature_names), known.data.T, strict=True))
+    schema = inferred(pl.DataFrame(columns | {"target": known.target}), "target")
+    task = "regression" if name == "diabetes" else "classification"
+    assert load_config(environ={}).task == task
+    assert not schema.leaks
+    update_yaml(DEFAULT, {"evaluate.bootstrap": 10, "train.params": {"n_estimators": 20}})
+    result = CliRunner().invoke(app, ["all"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "The model is better than the baseline" in result.output
