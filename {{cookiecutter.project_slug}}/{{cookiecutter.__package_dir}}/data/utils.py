@@ -256,16 +256,12 @@ def _parquet(path: Path) -> Any:
 
 
 def _parquet_batches(path: Path, columns: list[str], batch_rows: int) -> Iterator[pl.DataFrame]:
-    file = _parquet(path)
-    for number in range(file.num_row_groups):
-        if file.metadata.row_group(number).num_rows <= 2 * batch_rows:
-            # A whole group at once: its columns are decoded in parallel.
-            yield _from_arrow(file.read_row_group(number, columns=columns))
-        else:
-            for batch in file.iter_batches(batch_rows, row_groups=[number], columns=columns):
-                yield _from_arrow(batch)
-    if file.metadata.num_rows == 0:
-        yield _from_arrow(file.schema_arrow.empty_table().select(columns))
+    # Slices of polars take half the time of pyarrow's batches and less memory, and skip the pages
+    # of a large row group that they do not need.
+    table = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(columns)
+    rows = int(_parquet(path).metadata.num_rows)
+    for start in range(0, max(rows, 1), batch_rows):
+        yield table.slice(start, batch_rows).collect()
 
 
 def _from_arrow(table: Any) -> pl.DataFrame:
@@ -323,7 +319,7 @@ def _named_errors(pieces: Iterator[pl.DataFrame], path: Path) -> Iterator[pl.Dat
 
     try:
         yield from pieces
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pl.exceptions.PolarsError) as error:
         if "UTF8" in str(error):
             raise UserError(f"{path}: the text is not UTF-8 ({error})") from None
         if "Empty CSV" in str(error):
