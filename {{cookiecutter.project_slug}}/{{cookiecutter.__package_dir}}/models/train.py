@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..config import Config
 from ..errors import UserError
+from ..predict.champion import plain_values
 from ..predict.predictor import Predictor
 from ..preprocess import pipeline
 from ..preprocess.plan import Plan
@@ -199,16 +200,10 @@ def export(
 
 def golden(predictor: Predictor, plan: Plan, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return raw rows with their predictions: what a served copy of the model must give."""
-    result = []
-    for row in rows:
-        values = {
-            name: datetime.fromisoformat(value)
-            if plan.columns[name].type == "datetime" and value is not None
-            else value
-            for name, value in row.items()
-        }
-        result.append({"row": row, "prediction": predictor.predict_row(values).tolist()})
-    return result
+    return [
+        {"row": row, "prediction": predictor.predict_row(plain_values(row, plan)).tolist()}
+        for row in rows
+    ]
 
 
 def score(

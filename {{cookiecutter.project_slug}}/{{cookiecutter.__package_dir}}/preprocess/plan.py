@@ -5,7 +5,7 @@ the server a single-row encoder; a property test holds both equal.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ..data.schema import Column
-from ..features import FEATURES, Feature
+from ..features import FEATURES
 from . import transforms
 from .transforms import Floats
 
@@ -55,13 +55,8 @@ class Plan(BaseModel):
     time: str | None
     null_values: tuple[str, ...]  # texts that mean "missing" in CSV
     columns: dict[str, Column]  # the raw columns that the inputs need
-    inputs: tuple[Input, ...]
+    inputs: tuple[Input, ...]  # in the order of the arrays' columns
     schema_hash: str
-
-    @property
-    def features(self) -> tuple[Input, ...]:
-        """The model inputs, in the order of the arrays' columns."""
-        return self.inputs
 
     @cached_property
     def hash(self) -> str:
@@ -143,11 +138,6 @@ class Plan(BaseModel):
     def load(cls, path: Path) -> "Plan":
         """Read a plan; pydantic's ValidationError where it is broken."""
         return cls.model_validate_json(path.read_bytes())
-
-
-def derived(names: Sequence[str]) -> list[Feature]:
-    """Return the derived features of these names; KeyError for an unknown one."""
-    return [FEATURES[name] for name in names]
 
 
 def _row_step(item: Input) -> Callable[[Mapping[str, Any]], float]:
