@@ -27,9 +27,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from ..config import Config
 from ..data.schema import Schema, class_labels, load_schema
 from ..features import needed_columns
+from .answer import answer_rows
 from .champion import Champion, Served
 from .contract import Contract, InvalidError, Mistake, NotJsonError, TooManyRowsError
-from .decide import decide
 from .observe import Lines, Metrics
 from .store import Store
 
@@ -152,43 +152,15 @@ class Service:
         except TooManyRowsError as error:
             raise ProblemError(413, str(error)) from None
         if len(rows) > IN_LOOP_ROWS:
-            answers = await asyncio.to_thread(self._answers, served, rows)
+            answers = await asyncio.to_thread(answer_rows, served, rows, self.new_id)
         else:
-            answers = self._answers(served, rows)
+            answers = answer_rows(served, rows, self.new_id)
         self.metrics.rows.inc(len(rows))
         if self.predictions is not None:
             self._note(served, rows, answers)
         if many:
             return encode({"model_version": served.version, "predictions": answers})
         return encode({"model_version": served.version, **answers[0]})
-
-    def _answers(self, served: Served, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        found = served.predictor.predict_rows(rows)
-        classes = served.plan.classes
-        answers: list[dict[str, Any]] = []
-        if classes is None:
-            interval = served.metadata["interval"]
-            half = float(interval["quantile"])
-            for value in found[:, 0].tolist():
-                answers.append(
-                    {
-                        "prediction_id": self.new_id(),
-                        "prediction": value,
-                        "lower": value - half,
-                        "upper": value + half,
-                    }
-                )
-            return answers
-        chosen = decide(found, served.metadata["threshold"]).tolist()
-        for number, shares in zip(chosen, found.tolist(), strict=True):
-            answers.append(
-                {
-                    "prediction_id": self.new_id(),
-                    "prediction": classes[number],
-                    "probabilities": dict(zip(classes, shares, strict=True)),
-                }
-            )
-        return answers
 
     def _note(
         self, served: Served, rows: list[dict[str, Any]], answers: list[dict[str, Any]]
