@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import polars as pl
@@ -39,15 +40,12 @@ DTYPES: dict[str, Any] = {
 
 def type_that_fits(feature: Feature, column: str) -> str:
     """Return the first type with which the feature can be computed for this column."""
-    example = {"float": 1.0, "category": "a", "datetime": datetime(2013, 1, 2)}
     others = [name for name in feature.columns if name != column]
-    from itertools import product
-
-    for kind, *rest in product(example, repeat=len(feature.columns)):
-        types = {column: kind, **dict(zip(others, rest, strict=True))}
+    kinds = ("float", "category", "datetime")
+    for kind, *rest in product(kinds, repeat=len(feature.columns)):
         try:
-            feature.value({name: example[types[name]] for name in feature.columns})
-        except (TypeError, AttributeError):
+            feature.row_function({column: kind, **dict(zip(others, rest, strict=True))})
+        except TypeError:
             continue
         return kind
     raise AssertionError(f"feature {feature.name} fits no type of column {column}")
@@ -66,8 +64,9 @@ def check(feature: Feature, types: dict[str, str], rows: list[dict[str, Any]]) -
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     column = frame.select(feature.expression(types)).to_series()
     assert column.name == feature.name
+    row_function = feature.row_function(types)
     for row, batch in zip(rows, column.to_list(), strict=True):
-        single = feature.value(row)
+        single = row_function(row)
         assert same(batch, single), f"{feature.name} of {row}: {batch!r} in a table, not {single!r}"
 
 
@@ -106,6 +105,11 @@ HELPERS = [
     (ad_hoc(lambda a: h.one_of(a, ["a", "b"]), "a"), "category"),
     (ad_hoc(lambda a: h.where(a < 1, "low", "high"), "a", "category"), "float"),
     (ad_hoc(lambda a, b: h.join("|", a, "x", b), "a b", "category"), "category category"),
+    (ad_hoc(lambda a: h.where(a >= h.sqrt(a), a, h.log(2) - a), "a"), "float"),
+    (ad_hoc(lambda a: h.where(a < h.sqrt(a), h.sine(a), h.cosine(a)), "a"), "float"),
+    (ad_hoc(lambda a: h.where(h.sqrt(a) != h.log(a), 1.0, 0.0), "a"), "float"),
+    (ad_hoc(lambda a: h.where(h.sqrt(a) <= h.log(a), 1.0, 0.0), "a"), "float"),
+    (ad_hoc(lambda a, b: a + "/" + b, "a b", "category"), "category category"),
     (ad_hoc(lambda t: h.minute_of_day(t), "t"), "datetime"),
     (ad_hoc(lambda t: h.year(t) * 400 + h.day_of_year(t), "t"), "datetime"),
     (ad_hoc(lambda t: h.day(t) + h.weekday_number(t), "t"), "datetime"),
@@ -124,17 +128,25 @@ def test_helpers_agree_on_tables_and_rows(number: int, data: st.DataObject) -> N
     check(feature, types, data.draw(st.lists(row, min_size=2, max_size=20)))
 
 
+def of_row(feature: Feature, row: dict[str, Any]) -> float | str | None:
+    """Return the feature of one row, whose values tell the types of its columns."""
+    kinds = {float: "float", int: "integer", str: "category", datetime: "datetime"}
+    types = {name: kinds.get(type(value), "float") for name, value in row.items()}
+    result: float | str | None = feature.row_function(types)(row)
+    return result
+
+
 def test_known_values_of_the_shipped_features() -> None:
     moment = datetime(2013, 12, 25, 18, 30)
-    assert FEATURES["departure_hour_sin"].value({"scheduled_departure": moment}) == -1.0
-    assert FEATURES["weekday"].value({"scheduled_departure": moment}) == "Wed"
-    assert FEATURES["month_cos"].value({"scheduled_departure": moment}) == 1.0
-    assert FEATURES["route"].value({"origin": "JFK", "dest": "LAX"}) == "JFK-LAX"
+    assert of_row(FEATURES["departure_hour_sin"], {"scheduled_departure": moment}) == -1.0
+    assert of_row(FEATURES["weekday"], {"scheduled_departure": moment}) == "Wed"
+    assert of_row(FEATURES["month_cos"], {"scheduled_departure": moment}) == 1.0
+    assert of_row(FEATURES["route"], {"origin": "JFK", "dest": "LAX"}) == "JFK-LAX"
     late_evening = {"departure_minute": 1380, "arrival_minute": 60}
-    assert FEATURES["scheduled_duration"].value(late_evening) == 120.0
+    assert of_row(FEATURES["scheduled_duration"], late_evening) == 120.0
     from_the_west = {"wind_speed": 10, "wind_dir": 270}
-    assert FEATURES["wind_east"].value(from_the_west) == pytest.approx(10.0)
-    assert FEATURES["wind_north"].value(from_the_west) == pytest.approx(0.0, abs=1e-12)
+    assert of_row(FEATURES["wind_east"], from_the_west) == pytest.approx(10.0)
+    assert of_row(FEATURES["wind_north"], from_the_west) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_a_whole_multiple_has_no_remainder() -> None:
@@ -147,7 +159,7 @@ def test_a_whole_multiple_has_no_remainder() -> None:
 
 @pytest.mark.parametrize("bad", [None, math.nan, math.inf, 10**400])
 def test_missing_in_gives_missing_out(bad: float | None) -> None:
-    assert ad_hoc(lambda a: h.where(a > 0, 1.0, 2.0), "a").value({"a": bad}) is None
+    assert of_row(ad_hoc(lambda a: h.where(a > 0, 1.0, 2.0), "a"), {"a": bad}) is None
 
 
 def test_column_names_that_are_no_identifiers() -> None:
@@ -160,21 +172,36 @@ def test_mistakes_in_a_definition_are_named() -> None:
         h.feature()(FEATURES["weekday"].function)
     with pytest.raises(ValueError, match="takes 1 columns"):
         h.feature(columns=("a", "b"))(lambda a: a)
-    with pytest.raises(TypeError, match="result must be text"):
-        ad_hoc(lambda a: a, "a", "category").value({"a": 1.0})
-    with pytest.raises(TypeError, match="result must be a number"):
-        ad_hoc(lambda a: a, "a").value({"a": "text"})
-    with pytest.raises(TypeError, match="modulo"):
-        ad_hoc(lambda a: a % 7, "a").value({"a": 1.0})
-    with pytest.raises(TypeError, match="condition"):
-        ad_hoc(lambda a: h.where(a, 1.0, 2.0), "a").value({"a": 1.0})
+
+
+MISTAKES = [
+    (lambda a: a, "category", "result must be text"),
+    (lambda a: h.weekday_name(a), "number", "takes a moment, not a number"),
+    (lambda a: h.where(a > 0, "x", "y"), "number", "result must be a number"),
+    (lambda a: a % 7, "number", "modulo"),
+    (lambda a: a // 7, "number", "floor"),
+    (lambda a: h.where(a, 1.0, 2.0), "number", "condition"),
+    (lambda a: h.where(a > 0, 1.0, "x"), "number", "do not mix"),
+    (lambda a: a + "x", "number", "takes a number, not a text"),
+    (lambda a: 1.0 if a > 0 else 2.0, "number", "where"),
+    (lambda a: None, "number", "not NoneType"),
+]
+
+
+@pytest.mark.parametrize(("function", "kind", "message"), MISTAKES)
+def test_mistakes_in_a_definition_are_found_before_any_row(
+    function: Callable[..., Any], kind: h.Kind, message: str
+) -> None:
+    with pytest.raises(TypeError, match=message):
+        ad_hoc(function, "a", kind).row_function({"a": "float"})
 
 
 def test_single_rows_need_no_polars() -> None:
     code = (
         "import sys; sys.modules['polars'] = None\n"
         "from {{cookiecutter.package_name}}.features import FEATURES\n"
-        "print(FEATURES['route'].value({'origin': 'JFK', 'dest': 'LAX'}))"
+        "route = FEATURES['route'].row_function({'origin': 'category', 'dest': 'category'})\n"
+        "print(route({'origin': 'JFK', 'dest': 'LAX'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "JFK-LAX", done.stderr

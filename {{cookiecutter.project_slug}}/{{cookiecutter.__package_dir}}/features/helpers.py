@@ -1,8 +1,9 @@
-"""What a derived feature is made of: one function serves a polars expression and a plain value.
+"""What a derived feature is made of: one definition serves tables and single rows.
 
-Inside a feature nothing is missing (a missing input makes the result missing before the function
-is asked) and numbers follow IEEE 754: a division by zero gives an infinity or NaN, never an error.
-A result that is not finite is missing. So tables and single rows agree, down to the extremes.
+For a table it is called with polars expressions, for single rows once with the symbols of
+`tracing`. Inside a feature nothing is missing (a missing input makes the result missing) and
+numbers follow IEEE 754: a division by zero gives an infinity or NaN, never an error. A result that
+is not finite is missing. So tables and single rows agree, down to the extremes.
 Importing this module needs no polars; a server that has only single rows never loads it.
 """
 
@@ -13,17 +14,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
+from . import tracing
+from .tracing import WEEKDAYS, RowFunction, Symbol, call
+
 if TYPE_CHECKING:
     import polars as pl
 
 Column: TypeAlias = Any
-"""A polars expression, or one plain value: a number, a text or a datetime."""
+"""A polars expression, a symbol, or a constant."""
 
 Kind: TypeAlias = Literal["number", "category"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 NUMERIC = ("integer", "float", "boolean")
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True)
@@ -74,46 +77,23 @@ class Feature:
             present.append(result.is_finite())
         return pl.when(pl.all_horizontal(present)).then(result).alias(self.name)
 
-    def value(self, row: Mapping[str, Any]) -> float | str | None:
-        """Return the feature of one row, equal to `expression` on a table with that row.
+    def row_function(self, types: Mapping[str, str]) -> RowFunction:
+        """Return the feature as a function of one row, equal to `expression` on a table with it.
 
         Args:
-            row: Values by column: numbers, booleans, texts, datetimes, None. Others are ignored.
+            types: The schema's type of each column.
 
         Returns:
-            A finite float, a text, or None where an input is missing or the result undefined.
+            A function of values by column (numbers, booleans, texts, naive datetimes or None)
+            that gives a finite float, a text, or None where an input is missing or the result
+            undefined; KeyError where a column is not in the row at all.
 
         Raises:
-            KeyError: A column is not in the row at all.
-            TypeError: The function's result does not fit the feature's kind.
+            KeyError: A column has no type.
+            TypeError: The definition does what a table cannot, or its result is of another kind.
         """
-        inputs: list[Any] = []
-        for column in self.columns:
-            value = row[column]
-            if value is None:
-                return None
-            if isinstance(value, bool | int | float):
-                try:
-                    value = Number(value)
-                except OverflowError:  # a whole number beyond the largest float
-                    return None
-                if not math.isfinite(value):
-                    return None
-            inputs.append(value)
-        result = self.function(*inputs)
-        if self.kind == "category":
-            if not isinstance(result, str):
-                raise TypeError(
-                    f"feature {self.name}: kind is category, so the result must be text, "
-                    f"not {type(result).__name__}"
-                )
-            return result
-        if not isinstance(result, bool | int | float):
-            raise TypeError(
-                f"feature {self.name}: kind is number, so the result must be a number, "
-                f"not {type(result).__name__}"
-            )
-        return float(result) if math.isfinite(result) else None
+        known = {column: types[column] for column in self.columns}
+        return tracing.compile_row(self.name, self.function, known, self.kind)
 
 
 FEATURES: dict[str, Feature] = {}
@@ -149,94 +129,18 @@ def feature(
     return register
 
 
-class Number(float):
-    """A float whose operators never raise and compare like polars: NaN equals itself, above all.
-
-    `%` and `//` are refused: in tables a division by a constant may be one bit off, which these
-    turn into a whole period. Use `modulo`.
-    """
-
-    __slots__ = ()
-
-    def __add__(self, other: float) -> "Number":
-        return Number(float.__add__(self, float(other)))
-
-    def __radd__(self, other: float) -> "Number":
-        return Number(float.__add__(float(other), self))
-
-    def __sub__(self, other: float) -> "Number":
-        return Number(float.__sub__(self, float(other)))
-
-    def __rsub__(self, other: float) -> "Number":
-        return Number(float.__sub__(float(other), self))
-
-    def __mul__(self, other: float) -> "Number":
-        return Number(float.__mul__(self, float(other)))
-
-    def __rmul__(self, other: float) -> "Number":
-        return Number(float.__mul__(float(other), self))
-
-    def __truediv__(self, other: float) -> "Number":
-        if isinstance(other, Number) or other == 0:
-            return Number(_divide(self, other))
-        return Number(float.__mul__(self, 1.0 / other))  # as polars divides by a constant
-
-    def __rtruediv__(self, other: float) -> "Number":
-        return Number(_divide(other, self))
-
-    def __pow__(self, other: float, modulus: None = None) -> "Number":
-        return Number(_power(self, other))
-
-    def __rpow__(self, other: float, modulus: None = None) -> "Number":
-        return Number(_power(other, self))
-
-    def __mod__(self, other: float) -> "Number":
-        raise TypeError("in features write modulo(a, b), not a % b")
-
-    __rmod__ = __mod__
-
-    def __floordiv__(self, other: float) -> "Number":
-        raise TypeError("in features write floor(a / b), not a // b")
-
-    __rfloordiv__ = __floordiv__
-
-    def __neg__(self) -> "Number":
-        return Number(float.__neg__(self))
-
-    def __abs__(self) -> "Number":
-        return Number(float.__abs__(self))
-
-    def __eq__(self, other: object) -> bool:
-        return float.__eq__(self, other) is True or (_is_nan(self) and _is_nan(other))
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __lt__(self, other: float) -> bool:
-        return not self >= other
-
-    def __le__(self, other: float) -> bool:
-        return _is_nan(other) or float.__le__(self, float(other))
-
-    def __gt__(self, other: float) -> bool:
-        return not self <= other
-
-    def __ge__(self, other: float) -> bool:
-        return _is_nan(self) or float.__ge__(self, float(other))
-
-    def __hash__(self) -> int:
-        return float.__hash__(self)
-
-
 def where(condition: Column, yes: Column, no: Column) -> Column:
     """Return `yes` where the condition holds, else `no`.
 
     Combine conditions with `&` and `|`, each in parentheses; swap `yes` and `no` instead of `~`.
     """
-    if _is_plain(condition):
-        if not isinstance(condition, bool):
-            raise TypeError(f"where: the condition must be a comparison, not {condition!r}")
-        return yes if condition else no
+    if isinstance(condition, Symbol) or _is_constant(condition):
+        sort = tracing.sort_of(condition)
+        if sort != "condition":
+            raise TypeError(f"where: the condition must be a comparison, not a {sort}")
+        if not isinstance(condition, Symbol):
+            return yes if condition else no
+        return condition.trace.choose(condition, yes, no)
     import polars as pl
 
     return pl.when(condition).then(_literal(yes)).otherwise(_literal(no))
@@ -244,12 +148,17 @@ def where(condition: Column, yes: Column, no: Column) -> Column:
 
 def one_of(x: Column, values: Sequence[str | float]) -> Column:
     """Return the condition that x is one of some constants."""
-    return x in values if _is_plain(x) else x.is_in(list(values))
+    if isinstance(x, Symbol):
+        return x.trace.contains(x, values)
+    return x in values if _is_constant(x) else x.is_in(list(values))
 
 
 def join(separator: str, *texts: Column) -> Column:
     """Return the texts with a separator between them."""
-    if all(map(_is_plain, texts)):
+    if any(isinstance(text, Symbol) for text in texts):
+        blanks = ", ".join("{}" for _ in texts)
+        return call(f"{{}}.join(({blanks},))", "text", "text", separator, *texts)
+    if all(map(_is_constant, texts)):
         return separator.join(texts)
     import polars as pl
 
@@ -270,49 +179,32 @@ def clip(x: Column, low: float, high: float) -> Column:
 
 def floor(x: Column) -> Column:
     """Return the greatest whole number not above x."""
-    if _is_plain(x):
-        return Number(math.floor(x)) if math.isfinite(x) else x
-    return x.floor()
+    return _function("floor", x)
 
 
 def log(x: Column) -> Column:
     """Return the natural logarithm; undefined (so missing) where x is not above 0."""
-    if _is_plain(x):
-        if x > 0:
-            return Number(math.log(x)) if math.isfinite(x) else x
-        return Number(-math.inf if x == 0 else math.nan)
-    return x.log()
+    return _function("log", x)
 
 
 def exp(x: Column) -> Column:
     """Return e to the power of x."""
-    if _is_plain(x):
-        try:
-            return Number(math.exp(x))
-        except OverflowError:
-            return Number(math.inf)
-    return x.exp()
+    return _function("exp", x)
 
 
 def sqrt(x: Column) -> Column:
     """Return the square root; undefined (so missing) where x is below 0."""
-    if _is_plain(x):
-        return Number(math.sqrt(x) if x >= 0 else math.nan)
-    return x.sqrt()
+    return _function("sqrt", x)
 
 
 def sine(angle: Column) -> Column:
     """Return the sine of an angle in radians."""
-    if _is_plain(angle):
-        return Number(math.sin(angle) if math.isfinite(angle) else math.nan)
-    return angle.sin()
+    return _function("sin", angle)
 
 
 def cosine(angle: Column) -> Column:
     """Return the cosine of an angle in radians."""
-    if _is_plain(angle):
-        return Number(math.cos(angle) if math.isfinite(angle) else math.nan)
-    return angle.cos()
+    return _function("cos", angle)
 
 
 def radians(degrees: Column) -> Column:
@@ -332,35 +224,33 @@ def cos_cycle(x: Column, period: float) -> Column:
 
 def year(moment: Column) -> Column:
     """Return the year of a datetime."""
-    return Number(moment.year) if _is_plain(moment) else _float(moment.dt.year())
+    return _part(moment, "{}.year", lambda column: column.dt.year())
 
 
 def month(moment: Column) -> Column:
     """Return the month of a datetime, 1 to 12."""
-    return Number(moment.month) if _is_plain(moment) else _float(moment.dt.month())
+    return _part(moment, "{}.month", lambda column: column.dt.month())
 
 
 def day(moment: Column) -> Column:
     """Return the day of the month of a datetime, 1 to 31."""
-    return Number(moment.day) if _is_plain(moment) else _float(moment.dt.day())
+    return _part(moment, "{}.day", lambda column: column.dt.day())
 
 
 def day_of_year(moment: Column) -> Column:
     """Return the day of the year of a datetime, 1 to 366."""
-    if _is_plain(moment):
-        return Number(moment.timetuple().tm_yday)
-    return _float(moment.dt.ordinal_day())
+    return _part(moment, "{}.timetuple().tm_yday", lambda column: column.dt.ordinal_day())
 
 
 def weekday_number(moment: Column) -> Column:
     """Return the day of the week of a datetime, 1 (Monday) to 7 (ISO 8601)."""
-    return Number(moment.isoweekday()) if _is_plain(moment) else _float(moment.dt.weekday())
+    return _part(moment, "{}.isoweekday()", lambda column: column.dt.weekday())
 
 
 def weekday_name(moment: Column) -> Column:
     """Return the day of the week of a datetime as text, Mon to Sun."""
-    if _is_plain(moment):
-        return WEEKDAYS[moment.weekday()]
+    if isinstance(moment, Symbol):
+        return call("WEEKDAYS[{}.weekday()]", "moment", "text", moment)
     import polars as pl
 
     names = dict(enumerate(WEEKDAYS, start=1))
@@ -369,35 +259,42 @@ def weekday_name(moment: Column) -> Column:
 
 def hour(moment: Column) -> Column:
     """Return the hour of a datetime, 0 to 23."""
-    return Number(moment.hour) if _is_plain(moment) else _float(moment.dt.hour())
+    return _part(moment, "{}.hour", lambda column: column.dt.hour())
 
 
 def minute_of_day(moment: Column) -> Column:
     """Return the minutes since midnight of a datetime, 0 to 1439."""
-    if _is_plain(moment):
-        return Number(moment.hour * 60 + moment.minute)
-    return hour(moment) * 60 + _float(moment.dt.minute())
+    return hour(moment) * 60 + _part(moment, "{}.minute", lambda column: column.dt.minute())
 
 
 def hours_between(start: Column, end: Column) -> Column:
     """Return the hours from one datetime to another."""
-    span = end - start
-    if _is_plain(start) and _is_plain(end):
-        return Number(span.total_seconds()) / 3600
-    return _float(span.dt.total_microseconds()) / 1e6 / 3600
+    if isinstance(start, Symbol) or isinstance(end, Symbol):
+        return call("({1} - {0}).total_seconds()", "moment", "number", start, end) / 3600
+    return _float((end - start).dt.total_microseconds()) / 1e6 / 3600
 
 
-def _is_plain(x: Any) -> bool:
+def _function(name: str, x: Column) -> Column:
+    """Apply a function that polars and `tracing` know under the same name."""
+    if isinstance(x, Symbol):
+        return call(f"{name}({{}})", "number", "number", x)
+    return tracing.SCALARS[name](float(x)) if _is_constant(x) else getattr(x, name)()
+
+
+def _part(moment: Column, source: str, of_table: Callable[["pl.Expr"], "pl.Expr"]) -> Column:
+    """Take a number out of a datetime."""
+    if isinstance(moment, Symbol):
+        return call(f"float({source})", "moment", "number", moment)
+    return _float(of_table(moment))
+
+
+def _is_constant(x: Any) -> bool:
     return isinstance(x, float | str | date | int)
-
-
-def _is_nan(x: object) -> bool:
-    return isinstance(x, float) and math.isnan(x)
 
 
 def _literal(x: Column) -> Any:
     """Keep a constant text from being read as the name of a column."""
-    if not _is_plain(x):
+    if not _is_constant(x):
         return x
     import polars as pl
 
@@ -408,23 +305,3 @@ def _float(x: "pl.Expr") -> "pl.Expr":
     import polars as pl
 
     return x.cast(pl.Float64)
-
-
-def _divide(a: float, b: float) -> float:
-    a, b = float(a), float(b)
-    if b:
-        return a / b
-    if a == 0 or math.isnan(a):
-        return math.nan
-    return math.copysign(math.inf, a) * math.copysign(1.0, b)
-
-
-def _power(a: float, b: float) -> float:
-    a, b = float(a), float(b)
-    odd = b % 2 == 1
-    try:
-        return math.pow(a, b)
-    except OverflowError:
-        return -math.inf if a < 0 and odd else math.inf
-    except ValueError:  # a negative number to a fraction, or zero to a negative number
-        return math.nan if a else math.copysign(math.inf, a if odd else 1.0)

@@ -146,9 +146,14 @@ class GradientBoosting:
     """LightGBM on the codes as they are, with the same trees in Python and in ONNX."""
 
     dense = False
-    # Small, slow steps: the best of a few on the validation rows of the sample. Large tables gain
-    # from more leaves.
-    defaults: Mapping[str, Any] = {"n_estimators": 200, "learning_rate": 0.03, "num_leaves": 15}
+    # The best of a few on the validation rows of the sample. Large tables gain from more leaves.
+    # Splits that name few categories learn less noise, and serve several times as fast.
+    defaults: Mapping[str, Any] = {
+        "n_estimators": 100,
+        "learning_rate": 0.06,
+        "num_leaves": 15,
+        "max_cat_threshold": 4,
+    }
 
     def __init__(
         self, task: Task, classes: int, params: Mapping[str, Any], seed: int, threads: int

@@ -1,74 +1,39 @@
 """The HTTP API: `create_app(config)` returns an ASGI application.
 
-FastAPI describes it and serves what is asked rarely; `POST /predict` is answered before routing,
-by code that does nothing but decode, predict and encode.
+FastAPI describes it and serves what is asked rarely; the gateway answers `POST /predict`.
 """
 
 import asyncio
 import contextlib
-import hmac
-import logging
-import os
-import re
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from itertools import count
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 from types import FrameType
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import Body, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from starlette.types import ASGIApp
 
 from ..config import Config
-from ..data.schema import Schema, class_labels, load_schema
-from ..features import needed_columns
-from .answer import answer_rows
-from .champion import Champion, Served
-from .contract import Contract, InvalidError, Mistake, NotJsonError, TooManyRowsError
-from .observe import Lines, Metrics
-from .store import Store
+from ..data.schema import class_labels, load_schema
+from .contract import Mistake
+from .gateway import (
+    JSON,
+    PROBLEM,
+    TITLES,
+    Gateway,
+    Problem,
+    ProblemError,
+    Receive,
+    Scope,
+    Send,
+    Service,
+)
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-PROBLEM = b"application/problem+json"
-JSON = b"application/json"
-PATHS = ("/predict", "/feedback", "/health/live", "/health/ready", "/model", "/metrics", "/docs")
-OPEN_PATHS = {"/health/live", "/health/ready", "/metrics"}
-TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-IN_LOOP_ROWS = 16  # more rows than this are predicted in a thread, so that others need not wait
-RETRY_SECONDS = 1
 LAST_REQUESTS_SECONDS = 0.2
-TITLES = {
-    400: "Bad request",
-    401: "Unauthorized",
-    404: "Not found",
-    405: "Method not allowed",
-    413: "Too large",
-    422: "Invalid input",
-    500: "Internal error",
-    503: "Unavailable",
-}
-encode = msgspec.json.Encoder().encode
-log = logging.getLogger(__name__)
-
-
-class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    instance: str = Field(description="the request's id, as in the log")
-    errors: list[Mistake] = []
 
 
 class Feedback(BaseModel):
@@ -80,179 +45,33 @@ class Feedback(BaseModel):
     label: bool | int | float | str = Field(examples=[True])
 
 
-class ProblemError(Exception):
-    """Ends a request with a problem document."""
-
-    def __init__(
-        self, status: int, detail: str, errors: list[Mistake] | None = None, allow: str = ""
-    ) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.errors, self.allow = status, detail, errors or [], allow
-
-
 class Api(FastAPI):
-    """FastAPI, whose OpenAPI document gives errors one content type: the one they have."""
+    """FastAPI behind the gateway."""
+
+    gateway: Gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand requests to the gateway, and all else to FastAPI."""
+        if scope["type"] == "http":
+            await self.gateway(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Leave errors to the gateway: the outermost layer would answer them in plain text."""
+        outermost: Any = super().build_middleware_stack()
+        inner: ASGIApp = outermost.app
+        return inner
 
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document."""
+        """Return the OpenAPI document, in which errors have one content type: their own."""
         document = super().openapi()
         for path in document["paths"].values():
             for operation in path.values():
                 for response in operation["responses"].values():
-                    if PROBLEM.decode() in response.get("content", {}):
-                        response["content"].pop(JSON.decode(), None)
+                    if PROBLEM in response.get("content", {}):
+                        response["content"].pop(JSON, None)
         return document
-
-
-class Service:
-    """What the requests of one process share."""
-
-    def __init__(self, config: Config, schema: Schema) -> None:
-        self.config, self.schema = config, schema
-        settings = config.serve
-        columns = schema.subset(needed_columns(schema.features, config.features.derived))
-        self.contract = Contract(columns, settings.max_batch_rows)
-        self.champion = Champion(
-            Store(settings.store, settings.cache), schema.hash, settings.poll_seconds
-        )
-        self.metrics = Metrics()
-        self.access = Lines(None, self.metrics) if settings.access_log else None
-        path = settings.prediction_log
-        self.predictions = (
-            Lines(_own_file(path), self.metrics, settings.log_bytes) if path is not None else None
-        )
-        self.logs = [log for log in (self.access, self.predictions) if log is not None]
-        self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
-        self.active = 0
-        self.draining = False
-        self._prefix = os.urandom(8).hex()
-        self._number = count(1)
-
-    def new_id(self) -> str:
-        """Return an id that no other request or prediction has, in any process."""
-        return f"{self._prefix}-{next(self._number)}"
-
-    def ready(self) -> str:
-        """Return why requests cannot be answered, or an empty text."""
-        if self.draining:
-            return "shutting down"
-        return "" if self.champion.served is not None else self.champion.reason
-
-    async def predict(self, body: bytes) -> bytes:
-        """Answer a body of `POST /predict`."""
-        served = self.champion.served
-        if served is None:
-            raise ProblemError(503, self.champion.reason)
-        try:
-            rows, many = self.contract.read(body)
-        except NotJsonError as error:
-            raise ProblemError(400, str(error)) from None
-        except InvalidError as error:
-            raise ProblemError(422, "the input does not fit", error.mistakes) from None
-        except TooManyRowsError as error:
-            raise ProblemError(413, str(error)) from None
-        if len(rows) > IN_LOOP_ROWS:
-            answers = await asyncio.to_thread(answer_rows, served, rows, self.new_id)
-        else:
-            answers = answer_rows(served, rows, self.new_id)
-        self.metrics.rows.inc(len(rows))
-        if self.predictions is not None:
-            self._note(served, rows, answers)
-        if many:
-            return encode({"model_version": served.version, "predictions": answers})
-        return encode({"model_version": served.version, **answers[0]})
-
-    def _note(
-        self, served: Served, rows: list[dict[str, Any]], answers: list[dict[str, Any]]
-    ) -> None:
-        assert self.predictions is not None
-        now = time.time()
-        for row, answer in zip(rows, answers, strict=True):
-            self.predictions.add(
-                {"time": now, "model_version": served.version, "input": row, **answer}
-            )
-
-
-class Gateway:
-    """The outermost layer: ids, limits, metrics, log; and `POST /predict` itself."""
-
-    def __init__(self, app: Callable[..., Awaitable[None]], service: Service) -> None:
-        self.app, self.service = app, service
-        self.max_body = service.config.serve.max_body_bytes
-        self.max_active = service.config.serve.max_concurrency
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection event."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        service = self.service
-        start = time.perf_counter()
-        request_id, trace = _identity(scope["headers"], service)
-        status = 500
-        path = scope["path"]
-
-        async def answer(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-                if service.draining:
-                    message["headers"].append((b"connection", b"close"))
-            await send(message)
-
-        service.active += 1
-        try:
-            await self._handle(scope, receive, answer, path)
-        except ProblemError as problem:
-            await _send_problem(answer, problem, request_id)
-        except Exception:  # a fault of ours: logged with its id, told without details
-            log.exception("request %s failed", request_id)
-            fault = ProblemError(500, "an internal error; the log has it under this id")
-            await _send_problem(answer, fault, request_id)
-        finally:
-            service.active -= 1
-            seconds = time.perf_counter() - start
-            known = path if path in PATHS else "other"
-            service.metrics.count(scope["method"], known, status, seconds)
-            if service.access is not None:
-                line = {
-                    "time": time.time(),
-                    "request_id": request_id,
-                    "method": scope["method"],
-                    "path": path,
-                    "status": status,
-                    "ms": round(seconds * 1000, 3),
-                }
-                service.access.add(line if trace is None else {**line, "trace_id": trace})
-
-    async def _handle(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        service = self.service
-        if path not in OPEN_PATHS:
-            if service.key is not None and not _has_key(scope["headers"], service.key):
-                raise ProblemError(401, "send the API key in the header x-api-key")
-            if service.active > self.max_active:
-                raise ProblemError(503, "too many requests at once; try again")
-        if path == "/predict" and scope["method"] == "POST":
-            body = await self._body(scope["headers"], receive)
-            await _send(send, 200, JSON, await service.predict(body))
-            return
-        if scope["method"] == "POST":
-            body = await self._body(scope["headers"], receive)
-            receive = _replay(body)
-        await self.app(scope, receive, send)
-
-    async def _body(self, headers: list[tuple[bytes, bytes]], receive: Receive) -> bytes:
-        body = b""
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ProblemError(400, "the body was cut off")
-            body += bytes(message.get("body", b""))
-            if len(body) > self.max_body:
-                raise ProblemError(413, f"the body has more than {self.max_body:,} bytes")
-            if not message.get("more_body"):
-                return body
 
 
 def create_app(config: Config) -> FastAPI:
@@ -287,7 +106,7 @@ def create_app(config: Config) -> FastAPI:
     app.state.service = service
     _describe(app, service)
     _add_routes(app, service)
-    app.add_middleware(Gateway, service=service)
+    app.gateway = Gateway(super(Api, app).__call__, service)
     return app
 
 
@@ -328,7 +147,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
 
     shape = {"schema": Feedback.model_json_schema()}
-    body = {"requestBody": {"required": True, "content": {JSON.decode(): shape}}}
+    body = {"requestBody": {"required": True, "content": {JSON: shape}}}
 
     @app.post(
         "/feedback",
@@ -410,7 +229,7 @@ def _answer_models(service: Service) -> tuple[Any, Any]:
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    content = {PROBLEM.decode(): {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
         status: {"description": TITLES[status], "model": Problem, "content": content}
         for status in statuses
@@ -422,50 +241,6 @@ def _mistakes(error: ValidationError) -> list[Mistake]:
         Mistake(field=".".join(map(str, p["loc"][:1])) or "body", rule=p["msg"])
         for p in error.errors(include_url=False, include_input=False)
     ]
-
-
-def _identity(headers: list[tuple[bytes, bytes]], service: Service) -> tuple[str, str | None]:
-    """Return the request's id, and the trace id of a valid W3C traceparent header."""
-    for name, value in headers:
-        if name == b"traceparent" and (match := TRACEPARENT.fullmatch(value)):
-            return service.new_id(), match[1].decode()
-    return service.new_id(), None
-
-
-def _has_key(headers: list[tuple[bytes, bytes]], key: bytes) -> bool:
-    given = next((value for name, value in headers if name == b"x-api-key"), b"")
-    return hmac.compare_digest(given, key)
-
-
-def _replay(body: bytes) -> Receive:
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
-
-
-async def _send(
-    send: Send, status: int, kind: bytes, body: bytes, *headers: tuple[bytes, bytes]
-) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    start = {"type": "http.response.start", "status": status}
-    await send({**start, "headers": [(b"content-type", kind), length, *headers]})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _send_problem(send: Send, problem: ProblemError, request_id: str) -> None:
-    document = Problem(
-        title=TITLES[problem.status],
-        status=problem.status,
-        detail=problem.detail,
-        instance=request_id,
-        errors=problem.errors,
-    )
-    headers = [(b"retry-after", str(RETRY_SECONDS).encode())] if problem.status == 503 else []
-    if problem.allow:
-        headers.append((b"allow", problem.allow.encode()))
-    body = document.model_dump_json().encode()
-    await _send(send, problem.status, PROBLEM, body, *headers)
 
 
 def _drain_first(service: Service) -> None:
@@ -501,8 +276,3 @@ async def _flush_often(service: Service) -> None:
         await asyncio.sleep(1)
         for log in service.logs:
             log.flush()
-
-
-def _own_file(path: Path) -> Path:
-    """Give each process a file of its own: two must not rotate the same one."""
-    return path.with_name(f"{path.stem}-{os.getpid()}{path.suffix}")

@@ -107,7 +107,8 @@ class Plan(BaseModel):
         The function takes plain values (number, text, bool, naive datetime or None) by column name
         and equals `encode` on a batch of one row.
         """
-        steps = [_row_step(item) for item in self.inputs]
+        types = {name: column.type for name, column in self.columns.items()}
+        steps = [_row_step(item, types) for item in self.inputs]
         return lambda row: [step(row) for step in steps]
 
     def dense(self, codes: Floats) -> Floats:
@@ -140,15 +141,15 @@ class Plan(BaseModel):
         return cls.model_validate_json(path.read_bytes())
 
 
-def _row_step(item: Input) -> Callable[[Mapping[str, Any]], float]:
+def _row_step(item: Input, types: Mapping[str, str]) -> Callable[[Mapping[str, Any]], float]:
     nan = float("nan")
     name = item.name
     code = {level: float(i) for i, level in enumerate(item.levels)}.get
     if item.source == "derived":
-        value = FEATURES[name].value
+        value = FEATURES[name].row_function(types)
         if item.kind == "category":
-            return lambda row: code(value(row), nan)  # type: ignore[arg-type]  # None is no level
-        return lambda row: nan if (v := value(row)) is None else float(v)
+            return lambda row: code(value(row), nan)
+        return lambda row: nan if (v := value(row)) is None else v
     if item.kind == "category":
         return lambda row: code(row[name], nan)
     if item.source == "datetime":
