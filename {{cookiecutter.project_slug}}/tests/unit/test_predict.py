@@ -1,17 +1,21 @@
 """Batch prediction: one row out for each row in, in order, and a reason for each that cannot be."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.data.utils import iter_batches
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.predict import batch
-from {{ cookiecutter.package_name }}.predict.decide import decide
+from {{ cookiecutter.package_name }}.predict.champion import plain_values
+from {{ cookiecutter.package_name }}.predict.decide import decide, decide_row
 
 
 def raw(trained: SimpleNamespace, rows: int = 300) -> pl.DataFrame:
@@ -124,3 +128,30 @@ def test_decide() -> None:
     assert decide(two, 0.4).tolist() == [1, 1, 0]
     three = np.array([[0.4, 0.35, 0.25], [0.2, 0.3, 0.5]])
     assert decide(three, 0.4).tolist() == [0, 2]
+
+
+@given(
+    shares=st.lists(st.floats(0, 1, width=32), min_size=2, max_size=4),
+    threshold=st.floats(0, 1) | st.sampled_from([0.1, 0.3, 0.5, 0.7]),
+)
+def test_one_row_is_decided_like_a_table(shares: list[float], threshold: float) -> None:
+    table = np.array([shares], dtype=np.float32)
+    assert decide(table, threshold).tolist() == [decide_row(table[0].tolist(), threshold)]
+
+
+def test_rows_in_many_threads_do_not_mix(trained: SimpleNamespace) -> None:
+    plan, predictor = trained.bundle.plan, trained.bundle.predictor
+    rows = [plain_values(entry["row"], plan) for entry in trained.bundle.metadata["golden"]]
+    expected = [predictor.predict_row(row) for row in rows]
+    assert len({tuple(one) for one in expected}) > 1
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(predictor.predict_row, rows * 200))
+    assert found == expected * 200
+
+
+def test_a_number_beyond_float32_is_infinite(trained: SimpleNamespace) -> None:
+    plan, predictor = trained.bundle.plan, trained.bundle.predictor
+    row = plain_values(trained.bundle.metadata["golden"][0]["row"], plan)
+    wide = {**row, next(i.name for i in plan.inputs if i.source == "number"): 1e300}
+    together = predictor.predict_rows([wide, wide])
+    assert predictor.predict_rows([wide]) == together[:1]

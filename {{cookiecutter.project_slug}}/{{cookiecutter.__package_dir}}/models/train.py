@@ -201,8 +201,7 @@ def export(
 def golden(predictor: Predictor, plan: Plan, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return raw rows with their predictions: what a served copy of the model must give."""
     return [
-        {"row": row, "prediction": predictor.predict_row(plain_values(row, plan)).tolist()}
-        for row in rows
+        {"row": row, "prediction": predictor.predict_row(plain_values(row, plan))} for row in rows
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .champion import Served
-from .decide import decide
+from .decide import decide_row
 
 
 def answer_rows(
@@ -32,14 +32,14 @@ def answer_rows(
                 "lower": value - half,
                 "upper": value + half,
             }
-            for value in found[:, 0].tolist()
+            for (value,) in found
         ]
-    chosen = decide(found, served.metadata["threshold"]).tolist()
+    threshold = served.metadata["threshold"]
     return [
         {
             "prediction_id": new_id(),
-            "prediction": classes[number],
+            "prediction": classes[decide_row(shares, threshold)],
             "probabilities": dict(zip(classes, shares, strict=True)),
         }
-        for number, shares in zip(chosen, found.tolist(), strict=True)
+        for shares in found
     ]

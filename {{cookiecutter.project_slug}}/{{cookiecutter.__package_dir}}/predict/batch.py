@@ -99,7 +99,7 @@ def _result(
     plan = bundle.plan
     if typed is None:
         typed = pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Null))
-        predicted = np.zeros((0, len(plan.classes or (0,))), dtype=np.float32)
+        predicted = np.zeros((0, plan.width), dtype=np.float32)
         predicted = predicted if plan.classes else predicted[:, 0]
     else:
         predicted = bundle.predictor.predict_frame(typed)

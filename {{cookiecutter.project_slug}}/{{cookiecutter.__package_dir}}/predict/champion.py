@@ -59,7 +59,7 @@ def prove(version: str, metadata: Mapping[str, Any], plan: Plan, predictor: Pred
         raise UserError(f"{version} has no golden rows to prove itself with")
     for entry in golden:
         row = plain_values(entry["row"], plan)
-        found = predictor.predict_row(row)
+        found = np.array(predictor.predict_row(row))
         expected = np.array(entry["prediction"])
         allowed = GOLDEN_TOLERANCE * max(1.0, float(np.abs(expected).max()))
         if found.shape != expected.shape or not np.abs(found - expected).max() <= allowed:

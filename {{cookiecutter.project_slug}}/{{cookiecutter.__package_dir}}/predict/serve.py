@@ -34,6 +34,8 @@ def run(path: Path) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
+            ws="none",
+            proxy_headers=False,  # nothing here asks who the client is
             timeout_graceful_shutdown=30,
         )
 

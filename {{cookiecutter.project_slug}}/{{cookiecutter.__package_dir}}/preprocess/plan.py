@@ -68,6 +68,11 @@ class Plan(BaseModel):
         """Positions of the inputs that are category codes."""
         return [i for i, item in enumerate(self.inputs) if item.kind == "category"]
 
+    @property
+    def width(self) -> int:
+        """Numbers in a prediction: one for each class, or one."""
+        return 1 if self.classes is None else len(self.classes)
+
     def expressions(self) -> "list[pl.Expr]":
         """Return one float32 expression for each input, over a typed batch."""
         import polars as pl
