@@ -1,6 +1,7 @@
 """The HTTP API over real sockets: contract, limits, logs, and models that must not be served."""
 
 import json
+import re
 import shutil
 import threading
 import time
@@ -226,6 +227,16 @@ def test_openapi_is_the_schema(trained: SimpleNamespace, api: SimpleNamespace) -
     assert api.client.get("/docs").status_code == 200
 
 
+def test_docs_need_no_internet(api: SimpleNamespace) -> None:
+    page = api.client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    links = re.findall(r"""(?:src|href|url)["']?\s*[=:]\s*["']([^"']+)["']""", page.text)
+    assert {"/openapi.json", "/docs/files/swagger-ui.css"} < set(links)
+    for link in links:
+        assert link.startswith("/"), f"{link} is somewhere else"
+        assert api.client.get(link).status_code == 200
+
+
 def test_unknown_paths_and_methods(api: SimpleNamespace) -> None:
     problem(api.client.get("/nowhere"), 404)
     refused = api.client.get("/predict")
@@ -263,6 +274,11 @@ def test_api_key(trained: SimpleNamespace, store: Path) -> None:
         right = {"x-api-key": "long-and-random"}
         assert api.client.post("/predict", json=row, headers=right).status_code == 200
         assert api.client.get("/health/ready").status_code == 200
+        assert api.client.get("/docs").status_code == 200
+        document = api.client.get("/openapi.json").json()
+        assert document["paths"]["/predict"]["post"]["security"] == [{"API key": []}]
+        assert document["components"]["securitySchemes"]["API key"]["name"] == "x-api-key"
+        assert "security" not in document["paths"]["/health/ready"]["get"]
         assert "long-and-random" not in repr(config)
 
 

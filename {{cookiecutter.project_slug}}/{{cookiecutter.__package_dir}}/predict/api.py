@@ -12,8 +12,11 @@ from collections.abc import AsyncIterator, Callable
 from types import FrameType
 from typing import Annotated, Any
 
-from fastapi import Body, FastAPI, Request, Response
+from fastapi import Body, FastAPI, Request, Response, Security
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import PlainTextResponse
+from fastapi.security import APIKeyHeader
+from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from starlette.types import ASGIApp
 
@@ -21,6 +24,7 @@ from ..config import Config
 from ..data.schema import class_labels, load_schema
 from .contract import Mistake
 from .gateway import (
+    DOCS_FILES,
     JSON,
     PROBLEM,
     TITLES,
@@ -102,10 +106,13 @@ def create_app(config: Config) -> FastAPI:
         title=f"Predict {schema.target}",
         description="Predictions of the champion model. Errors are problem documents (RFC 9457).",
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's own pages fetch their scripts from the internet
+        redoc_url=None,
     )
     app.state.service = service
     _describe(app, service)
     _add_routes(app, service)
+    _add_docs(app)
     app.gateway = Gateway(super(Api, app).__call__, service)
     return app
 
@@ -126,7 +133,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
             raise ProblemError(503, reason)
         return {"status": "ready", "model_version": served.version}
 
-    @app.get("/model", tags=["model"], responses=_problems(401, 503))
+    @app.get("/model", tags=["model"], responses=_problems(401, 503), dependencies=_key(service))
     async def model() -> dict[str, Any]:
         """Version, metrics, schema and hashes of the served model."""
         served = service.champion.served
@@ -154,6 +161,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         tags=["predict"],
         status_code=202,
         responses=_problems(400, 401, 404, 413, 422, 503),
+        dependencies=_key(service),
         openapi_extra=body,
     )
     async def feedback(request: Request) -> dict[str, str]:
@@ -201,7 +209,31 @@ def _describe(app: FastAPI, service: Service) -> None:
         tags=["predict"],
         response_model=one | many,
         responses=_problems(400, 401, 413, 422, 503),
+        dependencies=_key(service),
     )(predict)
+
+
+def _add_docs(app: FastAPI) -> None:
+    """Serve the interactive documentation with its scripts, so that it needs no internet."""
+    files = StaticFiles(packages=[("fastapi_swagger", "resources")])
+    app.mount(DOCS_FILES, files, name="docs-files")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        root = request.scope.get("root_path", "").rstrip("/")
+        return get_swagger_ui_html(
+            openapi_url=f"{root}/openapi.json",
+            title=app.title,
+            swagger_js_url=f"{root}{DOCS_FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}{DOCS_FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{root}{DOCS_FILES}/favicon-32x32.png",
+        )
+
+
+def _key(service: Service) -> list[Any]:
+    """Put the API key, if there is one, into the OpenAPI document; the gateway checks it."""
+    header = APIKeyHeader(name="x-api-key", scheme_name="API key", auto_error=False)
+    return [] if service.key is None else [Security(header)]
 
 
 def _answer_models(service: Service) -> tuple[Any, Any]:

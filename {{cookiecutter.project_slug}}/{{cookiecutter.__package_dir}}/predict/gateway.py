@@ -36,7 +36,11 @@ Headers = list[tuple[bytes, bytes]]
 PROBLEM = "application/problem+json"
 JSON = "application/json"
 PATHS = {"/predict", "/feedback", "/health/live", "/health/ready", "/model", "/metrics", "/docs"}
-OPEN_PATHS = {"/health/live", "/health/ready", "/metrics"}
+DOCS_FILES = "/docs/files"
+# Answered without the API key and however many requests are under way.
+OPEN_PATHS = {"/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"} | {
+    f"{DOCS_FILES}/{name}" for name in ("swagger-ui-bundle.js", "swagger-ui.css")
+}
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 IN_LOOP_ROWS = 16  # more rows than this are predicted in a thread, so that others need not wait
 RETRY_SECONDS = 1
