@@ -24,7 +24,6 @@ ELSEWHERE = [
     "gradio",
     "locust",
     "playwright",
-    "schemathesis",
     "pytest-xdist",
 ]
 HEADER = """\

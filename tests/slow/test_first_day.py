@@ -1,7 +1,18 @@
 """A newcomer's first day: the README's commands, in an environment of the project's own."""
 
+import contextlib
 import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +35,7 @@ def test_first_day(answers: Answers, bake: Baker) -> None:
     run("git", "add", "--all", cwd=project)
     identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
     run("git", *identity, "commit", "--quiet", "--message=made", cwd=project)
-    for target in ("help", "setup", "all", "predict", "test", "lint"):
+    for target in ("help", "setup", "all", "predict", "load-test", "test", "lint"):
         run("make", target, cwd=project)
     assert_trained(project)
     assert_clean(project)
@@ -33,7 +44,62 @@ def test_first_day(answers: Answers, bake: Baker) -> None:
     with (project / "data/external/flights.csv").open(encoding="utf-8", newline="") as file:
         flights = list(csv.DictReader(file))
     assert [row["flight_id"] for row in predicted] == [row["flight_id"] for row in flights]
+    assert_serves(project, flights[0], predicted[0])
     assert_names_are_taken(project)
+
+
+def assert_serves(project: Path, flight: dict[str, str], predicted: dict[str, str]) -> None:
+    """`make serve` answers over HTTP what `make predict` wrote into the file."""
+    with serving(project) as url:
+        with urllib.request.urlopen(f"{url}/openapi.json") as answer:
+            columns = json.load(answer)["components"]["schemas"]["Row"]["properties"]
+        row = {name: value(flight[name], shown) for name, shown in columns.items()}
+        request = urllib.request.Request(f"{url}/predict", data=json.dumps(row).encode())
+        with urllib.request.urlopen(request) as answer:
+            found = json.load(answer)
+    assert found["model_version"] == "v0.1"
+    assert found["prediction"] == predicted["prediction"]
+    for label, share in found["probabilities"].items():
+        assert share == pytest.approx(float(predicted[f"probability_{label}"]), rel=1e-5)
+
+
+def value(text: str, shown: dict[str, Any]) -> Any:
+    """Read a cell of the table as the OpenAPI document of its column wants it."""
+    kinds = {kind.get("type") for kind in shown.get("anyOf", [shown])}
+    if text in ("", "NA"):
+        return None
+    return int(text) if "integer" in kinds else float(text) if "number" in kinds else text
+
+
+@contextmanager
+def serving(project: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    log = (project / "serve.log").open("w+")
+    process = subprocess.Popen(
+        ["make", "serve"],
+        cwd=project,
+        env=os.environ | {"FLIGHT_DELAYS__SERVE__PORT": str(port)},
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        until = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{url}/health/ready").close()
+                break
+            assert process.poll() is None and time.monotonic() < until, log.seek(0) or log.read()
+            time.sleep(0.1)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(60)
+        log.close()
+        (project / "serve.log").unlink()
 
 
 def assert_names_are_taken(project: Path) -> None:

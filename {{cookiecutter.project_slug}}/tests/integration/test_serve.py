@@ -124,6 +124,16 @@ def test_several_workers_give_one_count(trained: SimpleNamespace) -> None:
         assert "model_ready" in text
 
 
+def test_a_fuzzer_finds_nothing(trained: SimpleNamespace, tmp_path: Path) -> None:
+    """schemathesis sends what the OpenAPI document allows and what it forbids."""
+    with serving(trained, api_key="of-this-test", prediction_log=tmp_path / "log.jsonl") as server:
+        command = [sys.executable, "-m", "schemathesis.cli", "run", server.url + "/openapi.json"]
+        options = ["--header", "x-api-key:of-this-test", "--max-examples", "20", "--seed", "1"]
+        done = subprocess.run([*command, *options], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No issues found" in done.stdout
+
+
 def test_access_log_goes_to_standard_output(trained: SimpleNamespace) -> None:
     with serving(trained) as server:
         httpx.post(server.url + "/predict", json=example(server.url))
