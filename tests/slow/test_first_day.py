@@ -68,6 +68,8 @@ def value(text: str, shown: dict[str, Any]) -> Any:
     kinds = {kind.get("type") for kind in shown.get("anyOf", [shown])}
     if text in ("", "NA"):
         return None
+    if shown.get("format") == "date-time":
+        return f"{text}:00"  # with seconds (RFC 3339)
     return int(text) if "integer" in kinds else float(text) if "number" in kinds else text
 
 
@@ -92,7 +94,8 @@ def serving(project: Path) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"{url}/health/ready").close()
                 break
-            assert process.poll() is None and time.monotonic() < until, log.seek(0) or log.read()
+            ended = process.poll() is not None or time.monotonic() > until
+            assert not ended, Path(log.name).read_text("utf-8")
             time.sleep(0.1)
         yield url
     finally:
