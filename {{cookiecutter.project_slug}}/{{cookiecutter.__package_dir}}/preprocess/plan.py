@@ -73,6 +73,14 @@ class Plan(BaseModel):
         """Numbers in a prediction: one for each class, or one."""
         return 1 if self.classes is None else len(self.classes)
 
+    @cached_property
+    def dense_widths(self) -> list[int]:
+        """How many dense columns each input becomes."""
+        return [
+            min(len(item.levels), DENSE_LEVELS) if item.kind == "category" else 1
+            for item in self.inputs
+        ]
+
     def expressions(self) -> "list[pl.Expr]":
         """Return one float32 expression for each input, over a typed batch."""
         import polars as pl
@@ -126,10 +134,10 @@ class Plan(BaseModel):
             Array (n, dense columns) without NaN, C order.
         """
         parts = []
-        for i, item in enumerate(self.inputs):
+        for i, (item, width) in enumerate(zip(self.inputs, self.dense_widths, strict=True)):
             x = codes[:, i]
             if item.kind == "category":
-                parts.append(transforms.one_hot(x, min(len(item.levels), DENSE_LEVELS)))
+                parts.append(transforms.one_hot(x, width))
             else:
                 x = transforms.impute(x, item.median)
                 x = transforms.clip(transforms.scale(x, item.mean, item.std), DENSE_CLIP)
