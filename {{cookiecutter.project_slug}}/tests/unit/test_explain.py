@@ -6,10 +6,12 @@ import math
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import fsspec
 import lightgbm as lgb
 import numpy as np
 import polars as pl
@@ -21,10 +23,12 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import estimators, model_io, train
+from {{ cookiecutter.package_name }}.predict import explain
 from {{ cookiecutter.package_name }}.predict.champion import Served, open_served, plain_values
 from {{ cookiecutter.package_name }}.predict.explain import Explainer
 from {{ cookiecutter.package_name }}.predict.store import Store
 from {{ cookiecutter.package_name }}.preprocess import pipeline
+from {{ cookiecutter.package_name }}.preprocess.plan import Input
 from {{ cookiecutter.package_name }}.utils.files import sha256
 
 Make = Callable[..., Config]
@@ -69,7 +73,7 @@ def golden(served: Served) -> list[dict[str, Any]]:
 
 def linked(explainer: Explainer, row: dict[str, Any]) -> list[float]:
     """What the reasons say that the model predicts: probabilities by class, or the number."""
-    classes = explainer._served.plan.classes
+    classes = explainer.served.plan.classes
     raws = [explainer.reasons(row, i).raw for i in range(len(classes or "1"))]
     if classes is None:
         return raws
@@ -119,8 +123,8 @@ def test_reasons_add_up_for_any_valid_row(
 @pytest.mark.parametrize("model", ["dummy", "linear", "gradient_boosting"])
 def test_every_model_and_task(project: Make, target: str, model: str) -> None:
     explainer = made(project, target, model)
-    predictor = explainer._served.predictor
-    for row in golden(explainer._served):
+    predictor = explainer.served.predictor
+    for row in golden(explainer.served):
         found = linked(explainer, row)
         np.testing.assert_allclose(found, predictor.predict_row(row), rtol=1e-5, atol=1e-6)
         shares = explainer.reasons(row).contributions.values()
@@ -129,28 +133,28 @@ def test_every_model_and_task(project: Make, target: str, model: str) -> None:
 
 def test_two_classes_are_one_story_told_from_both_sides(project: Make) -> None:
     explainer = made(project, "two", "gradient_boosting")
-    for row in golden(explainer._served):
+    for row in golden(explainer.served):
         no, yes = explainer.reasons(row, 0), explainer.reasons(row, 1)
         assert no.contributions == {name: -share for name, share in yes.contributions.items()}
         assert (no.base, no.unit) == (-yes.base, "log-odds")
-        chosen = explainer._served.predictor.predict_row(row)[1] >= 0.5
+        chosen = explainer.served.predictor.predict_row(row)[1] >= 0.5
         assert explainer.reasons(row) == (yes if chosen else no)
 
 
 def test_the_threshold_chooses_the_class(project: Make) -> None:
     explainer = made(project, "two", "dummy")
-    served, row = explainer._served, golden(explainer._served)[0]
+    served, row = explainer.served, golden(explainer.served)[0]
     share = float(served.predictor.predict_row(row)[1])
     for threshold, chosen in ((share - 0.01, 1), (share + 0.01, 0)):
         other = replace(served, metadata=served.metadata | {"threshold": threshold})
-        store = explainer._store
+        store = explainer.store
         assert Explainer(other, store).reasons(row) == explainer.reasons(row, chosen)
 
 
 def test_more_classes_have_scores(project: Make) -> None:
     explainer = made(project, "three", "gradient_boosting")
-    row = golden(explainer._served)[0]
-    chosen = int(explainer._served.predictor.predict_row(row).argmax())
+    row = golden(explainer.served)[0]
+    chosen = int(explainer.served.predictor.predict_row(row).argmax())
     assert explainer.reasons(row) == explainer.reasons(row, chosen)
     assert explainer.reasons(row).unit == "score"
     with pytest.raises(UserError, match="classes are 0 to 5"):
@@ -159,19 +163,19 @@ def test_more_classes_have_scores(project: Make) -> None:
 
 def test_a_number_is_explained_in_its_unit(project: Make, trained: SimpleNamespace) -> None:
     explainer = made(project, "number", "gradient_boosting")
-    served = explainer._served
+    served = explainer.served
     assert explainer.reasons(golden(served)[0]).unit == ""
     mean = np.mean(FRAME["number"].to_numpy())
     assert abs(explainer.reasons(golden(served)[0]).base - mean) < 500
     other = replace(served, metadata=served.metadata | {"unit": "m"})
-    assert Explainer(other, explainer._store).reasons(golden(served)[0], 3).unit == "m"
+    assert Explainer(other, explainer.store).reasons(golden(served)[0], 3).unit == "m"
 
 
 @pytest.mark.parametrize("target", ["two", "number"])
 def test_trees_give_shapley_values(project: Make, target: str) -> None:
     explainer = made(project, target, "gradient_boosting")
-    served = explainer._served
-    path = explainer._store.fetch(served.version, ["model.txt"]) / "model.txt"
+    served = explainer.served
+    path = explainer.store.fetch(served.version, ["model.txt"]) / "model.txt"
     trees = lgb.Booster(model_str=path.read_text("utf-8")).dump_model()["tree_info"]
     spread = served.metadata["reasons"]["spread"]
     names = [item.name for item in served.plan.inputs]
@@ -220,7 +224,7 @@ def goes_left(node: dict[str, Any], value: float) -> bool:
 
 def test_linear_is_weight_times_value(project: Make) -> None:
     explainer = made(project, "two", "linear")
-    served = explainer._served
+    served = explainer.served
     weights = linear_weights(explainer)
     items = {item.name: item for item in served.plan.inputs}
     assert list(items) == ["a", "b", "c", "d"]
@@ -241,7 +245,7 @@ def linear_weights(explainer: Explainer) -> Any:
     """The weights of the second class against the first, from the pickled model."""
     import pickle
 
-    folder = explainer._store.fetch(explainer._served.version)
+    folder = explainer.store.fetch(explainer.served.version)
     model = pickle.loads((folder / "model.pkl").read_bytes())
     return model.weights[:, 1] - model.weights[:, 0]
 
@@ -254,12 +258,19 @@ def test_values_are_readable(project: Make) -> None:
     assert unknown == {"a": None, "b": 3.0, "c": None, "d": None}
 
 
+def test_a_date_is_read_as_a_date() -> None:
+    item = Input(name="when", kind="number", source="datetime")
+    row = {"when": datetime(2013, 7, 1, 8, 30)}
+    assert explain._readable(item, 15887.354, row) == "2013-07-01 08:30:00"
+    assert explain._readable(item, math.nan, {"when": None}) is None
+
+
 def test_a_changed_file_is_refused(trained: SimpleNamespace, copied: Path) -> None:
     explainer = Explainer(opened(copied), Store(str(copied), copied))
     path = copied / "v0.1/model.txt"
     path.write_text(path.read_text("utf-8").replace("leaf_value=", "leaf_value=9", 1), "utf-8")
     with pytest.raises(UserError, match="not the file that training wrote"):
-        explainer.reasons(golden(explainer._served)[0])
+        explainer.reasons(golden(explainer.served)[0])
 
 
 def test_files_of_another_model_are_refused(copied: Path) -> None:
@@ -270,17 +281,17 @@ def test_files_of_another_model_are_refused(copied: Path) -> None:
     metadata["files"]["model.txt"] = sha256(path)  # a version whole in itself
     (copied / "v0.1/metadata.json").write_text(json.dumps(metadata), "utf-8")
     with pytest.raises(UserError, match="does not belong to the model that is served"):
-        explainer.reasons(golden(explainer._served)[0])
+        explainer.reasons(golden(explainer.served)[0])
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_reasons_must_lead_to_the_served_prediction(project: Make, target: str) -> None:
     explainer = made(project, target, "gradient_boosting")
-    served = explainer._served
+    served = explainer.served
     bundle = model_io.load_bundle(Path("models"))
     other = replace(served, predictor=bundle.baseline)
     with pytest.raises(UserError, match="does not belong to the model that is served"):
-        Explainer(other, explainer._store).reasons(golden(served)[0])
+        Explainer(other, explainer.store).reasons(golden(served)[0])
 
 
 def test_a_version_from_before_is_named(copied: Path) -> None:
@@ -313,7 +324,7 @@ def test_a_model_without_reasons(trained: SimpleNamespace, tmp_path: Path) -> No
     model_io.save_bundle(tmp_path, None, plan, own, onnx, onnx, metadata)
     explainer = Explainer(opened(tmp_path), Store(str(tmp_path), tmp_path))
     with pytest.raises(UserError, match="this model gives no reasons"):
-        explainer.reasons(golden(explainer._served)[0])
+        explainer.reasons(golden(explainer.served)[0])
 
 
 def test_a_remote_store_sends_the_file_when_asked(trained: SimpleNamespace, tmp_path: Path) -> None:
@@ -343,7 +354,7 @@ def test_a_damaged_remote_file_never_reaches_the_cache(
     store.upload(trained.bundle.path)
     served = open_served(store.fetch("v0.1"), trained.bundle.plan.schema_hash)
     explainer = Explainer(served, store)
-    store._write("v0.1/model.txt", b"rubbish")
+    fsspec.filesystem("memory").pipe_file("/damaged/v0.1/model.txt", b"rubbish")
     with pytest.raises(UserError, match=r"memory://damaged/v0\.1/model\.txt is not the file"):
         explainer.reasons(golden(served)[0])
     assert not list((tmp_path / "cache/v0.1").glob("*model.txt*"))

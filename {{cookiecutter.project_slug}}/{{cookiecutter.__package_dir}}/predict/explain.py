@@ -63,7 +63,7 @@ class Explainer:
             served: The version whose predictions are explained.
             store: Where it came from.
         """
-        self._served, self._store = served, store
+        self.served, self.store = served, store
         self._encode = served.plan.row_encoder()
 
     def reasons(self, row: Mapping[str, Any], class_index: int | None = None) -> Reasons:
@@ -85,12 +85,12 @@ class Explainer:
             UserError: The model gives no reasons, its file is damaged, or the reasons do not add
                 up to what the served model predicts.
         """
-        plan, metadata = self._served.plan, self._served.metadata
+        plan, metadata = self.served.plan, self.served.metadata
         codes = self._encode(row)
         bases, contributions = self._method(np.array([codes], dtype=np.float32))
-        predicted = self._served.predictor.predict_row(row)
+        predicted = self.served.predictor.predict_row(row)
         if not _adds_up(bases, contributions, predicted, plan):
-            raise UserError(_not_served(self._served.version))
+            raise UserError(_not_served(self.served.version))
         if plan.classes is None:
             chosen, unit = 0, metadata["unit"] or ""
         else:
@@ -111,7 +111,7 @@ class Explainer:
 
     @cached_property
     def _method(self) -> Method:
-        version, metadata, plan = self._served.version, self._served.metadata, self._served.plan
+        version, metadata, plan = self.served.version, self.served.metadata, self.served.plan
         noted = metadata.get("reasons", {})
         if noted is None:
             raise UserError(
@@ -121,7 +121,7 @@ class Explainer:
         name = FILES.get(noted.get("method", ""))
         if name is None or name not in metadata["files"]:
             raise UserError(f"{version} was saved without what explains it: train a new version")
-        path = self._store.fetch(version, [name]) / name
+        path = self.store.fetch(version, [name]) / name
         if sha256(path) != metadata["files"][name]:  # the store has another model of that name
             raise UserError(_not_served(version))
         if name == "model.txt":
