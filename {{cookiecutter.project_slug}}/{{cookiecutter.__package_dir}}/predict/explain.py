@@ -155,7 +155,7 @@ def _affine(path: Path, plan: Plan) -> Method:
     weights, bias = parts["weights"].astype(np.float64), parts["bias"].astype(np.float64)
     if plan.classes is not None and len(plan.classes) == 2:  # softmax of two is sigmoid of z1 - z0
         weights, bias = weights - weights[:, ::-1], bias - bias[::-1]
-    ends = np.cumsum(plan.dense_widths)[:-1]
+    ends = np.cumsum([item.dense_width for item in plan.inputs])[:-1]
 
     def contributions(codes: Floats) -> tuple[Doubles, Doubles]:
         weighted = plan.dense(codes)[0][:, None] * weights

@@ -42,6 +42,11 @@ class Input(BaseModel):
     mean: float = 0.0
     std: float = 0.0
 
+    @property
+    def dense_width(self) -> int:
+        """How many dense columns it becomes."""
+        return min(len(self.levels), DENSE_LEVELS) if self.kind == "category" else 1
+
 
 class Plan(BaseModel):
     """The fitted transformation from raw columns to model inputs."""
@@ -72,14 +77,6 @@ class Plan(BaseModel):
     def width(self) -> int:
         """Numbers in a prediction: one for each class, or one."""
         return 1 if self.classes is None else len(self.classes)
-
-    @cached_property
-    def dense_widths(self) -> list[int]:
-        """How many dense columns each input becomes."""
-        return [
-            min(len(item.levels), DENSE_LEVELS) if item.kind == "category" else 1
-            for item in self.inputs
-        ]
 
     def expressions(self) -> "list[pl.Expr]":
         """Return one float32 expression for each input, over a typed batch."""
@@ -134,10 +131,10 @@ class Plan(BaseModel):
             Array (n, dense columns) without NaN, C order.
         """
         parts = []
-        for i, (item, width) in enumerate(zip(self.inputs, self.dense_widths, strict=True)):
+        for i, item in enumerate(self.inputs):
             x = codes[:, i]
             if item.kind == "category":
-                parts.append(transforms.one_hot(x, width))
+                parts.append(transforms.one_hot(x, item.dense_width))
             else:
                 x = transforms.impute(x, item.median)
                 x = transforms.clip(transforms.scale(x, item.mean, item.std), DENSE_CLIP)
