@@ -144,7 +144,7 @@ def test_two_classes_are_one_story_told_from_both_sides(project: Make) -> None:
 def test_the_threshold_chooses_the_class(project: Make) -> None:
     explainer = made(project, "two", "dummy")
     served, row = explainer.served, golden(explainer.served)[0]
-    share = float(served.predictor.predict_row(row)[1])
+    share = served.predictor.predict_row(row)[1]
     for threshold, chosen in ((share - 0.01, 1), (share + 0.01, 0)):
         other = replace(served, metadata=served.metadata | {"threshold": threshold})
         store = explainer.store
@@ -154,7 +154,7 @@ def test_the_threshold_chooses_the_class(project: Make) -> None:
 def test_more_classes_have_scores(project: Make) -> None:
     explainer = made(project, "three", "gradient_boosting")
     row = golden(explainer.served)[0]
-    chosen = int(explainer.served.predictor.predict_row(row).argmax())
+    chosen = int(np.argmax(explainer.served.predictor.predict_row(row)))
     assert explainer.reasons(row) == explainer.reasons(row, chosen)
     assert explainer.reasons(row).unit == "score"
     with pytest.raises(UserError, match="classes are 0 to 5"):
@@ -256,6 +256,14 @@ def test_values_are_readable(project: Make) -> None:
     assert known == {"a": 0.1, "b": 3.0, "c": "v", "d": "false"}
     unknown = explainer.reasons({"a": None, "b": 3, "c": "unseen", "d": None}).values
     assert unknown == {"a": None, "b": 3.0, "c": None, "d": None}
+
+
+@pytest.mark.parametrize("model", ["linear", "gradient_boosting"])
+def test_a_number_beyond_float32_is_explained_too(project: Make, model: str) -> None:
+    explainer = made(project, "two", model)
+    row = {"a": 1e39, "b": 3, "c": "v", "d": True}
+    expected = explainer.served.predictor.predict_row(row)
+    np.testing.assert_allclose(linked(explainer, row), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_date_is_read_as_a_date() -> None:

@@ -18,7 +18,7 @@ from ..preprocess.plan import Input, Plan
 from ..preprocess.transforms import Floats
 from ..utils.files import sha256
 from .champion import Served
-from .decide import decide
+from .decide import decide_row
 from .store import Store
 
 Doubles = NDArray[np.float64]
@@ -87,14 +87,16 @@ class Explainer:
         """
         plan, metadata = self.served.plan, self.served.metadata
         codes = self._encode(row)
-        bases, contributions = self._method(np.array([codes], dtype=np.float32))
+        with np.errstate(over="ignore"):  # beyond float32 is infinity, as for the predictor
+            encoded = np.array([codes], dtype=np.float32)
+        bases, contributions = self._method(encoded)
         predicted = self.served.predictor.predict_row(row)
         if not _adds_up(bases, contributions, predicted, plan):
             raise UserError(_not_served(self.served.version))
         if plan.classes is None:
             chosen, unit = 0, metadata["unit"] or ""
         else:
-            chosen = int(decide(predicted[None], metadata["threshold"])[0])
+            chosen = decide_row(predicted, metadata["threshold"])
             chosen = chosen if class_index is None else class_index
             unit = "log-odds" if len(plan.classes) == 2 else "score"
             if not 0 <= chosen < len(plan.classes):
@@ -164,9 +166,7 @@ def _affine(path: Path, plan: Plan) -> Method:
     return contributions
 
 
-def _adds_up(
-    bases: Doubles, contributions: Doubles, predicted: NDArray[np.float32], plan: Plan
-) -> bool:
+def _adds_up(bases: Doubles, contributions: Doubles, predicted: list[float], plan: Plan) -> bool:
     """Tell whether reasons for all classes, or for the number, lead to the served prediction."""
     raws = bases + contributions.sum(axis=1)
     if plan.classes is None:  # large terms may cancel, so their size counts and not the sum's
