@@ -1,8 +1,11 @@
 """The HTTP API over real sockets: contract, limits, logs, and models that must not be served."""
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -450,6 +453,33 @@ def test_new_champion_under_load(api: SimpleNamespace, store: Path, row: dict[st
     assert not failures
     assert versions[0] == "v0.1"
     assert versions[-1] == "v0.2"
+
+
+def test_the_server_needs_nothing_of_training(trained: SimpleNamespace, store: Path) -> None:
+    """It loads and proves a model, and even has the explainer at hand, with its own list alone."""
+    package = "{{ cookiecutter.package_name }}"
+    code = (
+        "import sys\n"
+        f"from {package}.config import load_config\n"
+        f"from {package}.predict import api, explain\n"
+        "service = api.create_app(load_config()).state.service\n"
+        "service.champion.look()\n"
+        "explain.Explainer(service.champion.served, service.champion.store)\n"
+        "print(*sys.modules)"
+    )
+    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+    setting = {f"{package.upper()}__SERVE__STORE": str(store)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=trained.folder,
+        env=os.environ | setting | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "onnxruntime" in loaded
+    assert not loaded & {"lightgbm", "onnx", "polars", "pyarrow", "sklearn"}
 
 
 def test_broken_new_champion_leaves_the_old_one(

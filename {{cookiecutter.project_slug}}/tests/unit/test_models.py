@@ -169,11 +169,14 @@ def test_metadata_says_where_the_model_comes_from(trained: SimpleNamespace) -> N
     assert metadata["data"]["sha256"] == raw[0]["sha256"]
     assert metadata["config_hash"] == train.config_hash(trained.config)
     assert metadata["packages"].keys() >= {"lightgbm", "numpy", "onnxruntime"}
-    assert set(metadata["files"]) == {"model.pkl", "model.onnx", "baseline.onnx", "plan.json"}
+    names = {"model.pkl", "model.onnx", "model.txt", "baseline.onnx", "plan.json"}
+    assert set(metadata["files"]) == names
     assert {"commit", "dirty", "created", "seed", "metrics"} <= metadata.keys()
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "plan.json", "model.pkl", "metadata.json"])
+@pytest.mark.parametrize(
+    "name", ["model.onnx", "plan.json", "model.pkl", "model.txt", "metadata.json"]
+)
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_damaged_version_is_never_opened(
     trained: SimpleNamespace, tmp_path: Path, name: str, damage: str

@@ -1,12 +1,13 @@
 """The models behind one small interface; a model of your own needs the same three methods.
 
 `fit`, `predict` and `to_onnx`, and `dense`: whether it wants the plan's dense inputs (imputed,
-scaled, one-hot) or the codes as they are (NaN is missing, categories are codes).
+scaled, one-hot) or the codes as they are (NaN is missing, categories are codes). A fourth method,
+`explanation`, is optional: with it `predict/explain.py` can give the reasons of a prediction.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,19 @@ class Estimator(Protocol):
 
     def to_onnx(self) -> bytes:
         """Return an ONNX model from "features" (n, k) to "prediction" (n, c) or (n, 1), float32."""
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """What a model has besides if the reasons of its predictions can be told."""
+
+    def explanation(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Return what to note as `reasons` in metadata.json, and files to keep for it, by name.
+
+        `{"method": "affine"}` means: the ONNX model has the initializers "weights" (k, c) and
+        "bias" (c,). `{"method": "trees", "center": m, "spread": s}` means: model.txt is LightGBM's
+        text format, and a regression predicts m + s * (sum of the trees).
+        """
 
 
 def make(
@@ -76,6 +90,10 @@ class Affine:
             return np.asarray(z[:, 0])
         z = np.exp(z - z.max(axis=1, keepdims=True))
         return np.asarray(z / z.sum(axis=1, keepdims=True))
+
+    def explanation(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Say that the weights stand in the ONNX model."""
+        return {"method": "affine"}, {}
 
     def to_onnx(self) -> bytes:
         """Return one Gemm, and a Softmax for classification."""
@@ -203,6 +221,11 @@ class GradientBoosting:
         import lightgbm as lgb
 
         return lgb.Booster(model_str=self.model)
+
+    def explanation(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """Keep the text model, and what the regression target was standardized with."""
+        noted = {"method": "trees", "center": self.center, "spread": self.spread}
+        return noted, {"model.txt": self.model.encode()}
 
     def to_onnx(self) -> bytes:
         """Return the trees as one TreeEnsemble node."""

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import UserError
 from ..predict.predictor import Predictor
+from ..predict.store import verify
 from ..preprocess.plan import Plan
 from ..utils.files import atomic_folder, sha256, write_json
-
-if TYPE_CHECKING:
-    from .estimators import Estimator
+from .estimators import Estimator, Explained
 
 METADATA = "metadata.json"
 PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "pyarrow", "scikit-learn")
@@ -61,7 +60,7 @@ def save_bundle(
     models: Path,
     name: str | None,
     plan: Plan,
-    model: "Estimator",
+    model: Estimator,
     onnx: bytes,
     baseline: bytes,
     metadata: dict[str, Any],
@@ -72,10 +71,11 @@ def save_bundle(
         models: The folder of all versions.
         name: Such as "v1.0"; None takes the next after the highest.
         plan: The fitted transformation.
-        model: Pickled as model.pkl, for work in Python; nothing that serves reads it.
+        model: Pickled as model.pkl, for work in Python; nothing that serves reads it. What it
+            gives its reasons with is saved too.
         onnx: The same model, as it is served.
         baseline: The baseline as ONNX.
-        metadata: What to note; version and the files' SHA-256 are added.
+        metadata: What to note; version, `reasons` and the files' SHA-256 are added.
 
     Returns:
         The new folder.
@@ -87,14 +87,18 @@ def save_bundle(
         raise UserError(f"version {name!r}: write it like v1.0", 2)
     name = name or next_version(models)
     folder = models / name
+    reasons, extra = model.explanation() if isinstance(model, Explained) else (None, {})
     try:
         with atomic_folder(folder) as temporary:
             (temporary / "model.pkl").write_bytes(pickle.dumps(model))
             (temporary / "model.onnx").write_bytes(onnx)
             (temporary / "baseline.onnx").write_bytes(baseline)
+            for file, content in extra.items():
+                (temporary / file).write_bytes(content)
             plan.save(temporary / "plan.json")
             files = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
-            write_json(temporary / METADATA, {"version": name, **metadata, "files": files})
+            noted = {"version": name, **metadata, "reasons": reasons, "files": files}
+            write_json(temporary / METADATA, noted)
     except FileExistsError:
         raise UserError(f"{folder} exists; versions are never overwritten") from None
     return folder
@@ -118,12 +122,7 @@ def load_bundle(models: Path, name: str | None = None) -> Bundle:
         raise UserError(f"{models / name}: no such version (there: {', '.join(known)})", 2)
     folder = models / name
     metadata = read_metadata(folder)
-    for file, expected in metadata["files"].items():
-        path = folder / file
-        if not path.is_file():
-            raise UserError(f"{path} is missing; restore the version or train a new one")
-        if sha256(path) != expected:
-            raise UserError(f"{path} was changed after training; restore it or train a new version")
+    verify(folder, metadata["files"])
     return Bundle(folder, name, metadata, Plan.load(folder / "plan.json"))
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..config import Config
+from ..data.schema import load_schema
 from ..errors import UserError
 from ..predict.champion import plain_values
 from ..predict.predictor import Predictor
@@ -69,6 +70,7 @@ def run(config: Config, version: str | None = None) -> Trained:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": plan.task,
         "target": plan.target,
+        "unit": load_schema(config.paths.schema_).columns[plan.target].unit,
         "classes": plan.classes,
         "model": config.train.model,
         "dense": model.dense,

@@ -7,17 +7,17 @@ reader sees the old or the new one, never half of it.
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..utils.files import atomic_folder, sha256, write_json
+from ..utils.files import atomic_file, atomic_folder, sha256, write_json
 
 CHAMPION = "champion.json"
 SERVED = ("model.onnx", "plan.json")
-MEND = "restore the version, or promote another"
+MEND = "restore the version, or train or promote another"
 
 
 class Store:
@@ -61,19 +61,28 @@ class Store:
         else:
             self._write(CHAMPION, json.dumps(pointer).encode())
 
-    def fetch(self, version: str) -> Path:
-        """Return a folder with the files that serving needs, each with the recorded SHA-256.
+    def fetch(self, version: str, names: Iterable[str] = SERVED) -> Path:
+        """Return a folder with files of a version, each with the recorded SHA-256.
+
+        Args:
+            version: Its name, such as "v0.1".
+            names: The files that must be there. What serving needs comes from a remote store at
+                once, any other file when it is first asked for.
 
         Raises:
             UserError: A file is missing or not the one that was written.
         """
+        names = tuple(names)
         if self.local is not None:
             folder = self.local / version
         else:
             folder = self.cache / version
             if not folder.is_dir():
                 self._download(version, folder)
-        verify(folder)
+            for name in names:
+                if not (folder / name).is_file():
+                    self._add(version, name, folder)
+        verify(folder, names)
         return folder
 
     def upload(self, folder: Path) -> None:
@@ -86,13 +95,22 @@ class Store:
     def _download(self, version: str, folder: Path) -> None:
         with atomic_folder(folder) as temporary:
             for name in ("metadata.json", *SERVED):
-                try:
-                    (temporary / name).write_bytes(self._read(f"{version}/{name}"))
-                except FileNotFoundError:
-                    raise UserError(f"{self.url}/{version}/{name} is missing") from None
+                (temporary / name).write_bytes(self._read_file(version, name))
             verify(temporary)
         for old in sorted(self.cache.iterdir(), key=os.path.getmtime)[:-3]:
             shutil.rmtree(old, ignore_errors=True)  # the last few are enough to roll back to
+
+    def _add(self, version: str, name: str, folder: Path) -> None:
+        expected = _recorded(folder, [name])[1][name]
+        with atomic_file(folder / name) as temporary:
+            temporary.write_bytes(self._read_file(version, name))
+            _hold(temporary, expected, f"{self.url}/{version}/{name}")
+
+    def _read_file(self, version: str, name: str) -> bytes:
+        try:
+            return self._read(f"{version}/{name}")
+        except FileNotFoundError:
+            raise UserError(f"{self.url}/{version}/{name} is missing") from None
 
     def _read(self, name: str) -> bytes:
         if self.local is not None:
@@ -128,26 +146,39 @@ class Store:
         return f"{self.url.split('://', 1)[1]}/{name}"
 
 
-def verify(folder: Path) -> dict[str, Any]:
-    """Check the served files of a version against its metadata, and return the metadata.
+def verify(folder: Path, names: Iterable[str] = SERVED) -> dict[str, Any]:
+    """Hold files of a version against the SHA-256 in its metadata, and return the metadata.
+
+    Args:
+        folder: The version's folder.
+        names: The files to check.
 
     Raises:
         UserError: A file is missing, broken or not the one that was written.
     """
+    metadata, expected = _recorded(folder, names)
+    for name, checksum in expected.items():
+        _hold(folder / name, checksum, str(folder / name))
+    return metadata
+
+
+def _recorded(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the metadata, and the SHA-256 that it has for each of the names."""
     try:
         metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text("utf-8"))
-        expected = {name: metadata["files"][name] for name in SERVED}
+        expected = {name: metadata["files"][name] for name in names}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder / 'metadata.json'}: missing or broken ({error}); {MEND}"
         ) from None
-    for name, checksum in expected.items():
-        path = folder / name
-        if not path.is_file():
-            raise UserError(f"{path} is missing; {MEND}")
-        if sha256(path) != checksum:
-            raise UserError(f"{path} is not the file that training wrote; {MEND}")
-    return metadata
+    return metadata, expected
+
+
+def _hold(path: Path, checksum: str, shown: str) -> None:
+    if not path.is_file():
+        raise UserError(f"{shown} is missing; {MEND}")
+    if sha256(path) != checksum:
+        raise UserError(f"{shown} is not the file that training wrote; {MEND}")
 
 
 def _is_local(url: str) -> bool:

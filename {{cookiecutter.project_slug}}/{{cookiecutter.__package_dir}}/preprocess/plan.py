@@ -42,6 +42,11 @@ class Input(BaseModel):
     mean: float = 0.0
     std: float = 0.0
 
+    @property
+    def dense_width(self) -> int:
+        """How many dense columns it becomes."""
+        return min(len(self.levels), DENSE_LEVELS) if self.kind == "category" else 1
+
 
 class Plan(BaseModel):
     """The fitted transformation from raw columns to model inputs."""
@@ -129,7 +134,7 @@ class Plan(BaseModel):
         for i, item in enumerate(self.inputs):
             x = codes[:, i]
             if item.kind == "category":
-                parts.append(transforms.one_hot(x, min(len(item.levels), DENSE_LEVELS)))
+                parts.append(transforms.one_hot(x, item.dense_width))
             else:
                 x = transforms.impute(x, item.median)
                 x = transforms.clip(transforms.scale(x, item.mean, item.std), DENSE_CLIP)
