@@ -256,6 +256,26 @@ def test_model_and_health(api: SimpleNamespace) -> None:
     assert {"metrics", "schema", "schema_hash", "files", "commit"} <= model.keys()
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/predict"), ("GET", "/model")])
+def test_a_fault_of_ours_tells_no_details(
+    api: SimpleNamespace,
+    row: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    method: str,
+    path: str,
+) -> None:
+    served = api.service.champion.served
+    api.service.champion.served = SimpleNamespace(
+        version="secret"
+    )  # has nothing that is asked of it
+    document = problem(api.client.request(method, path, json=row), 500)
+    assert "secret" not in json.dumps(document)
+    assert "attribute" not in json.dumps(document)
+    assert document["instance"] in caplog.text
+    assert "AttributeError" in caplog.text
+    api.service.champion.served = served
+
+
 def test_metrics_count(api: SimpleNamespace, row: dict[str, Any]) -> None:
     for _ in range(3):
         api.client.post("/predict", json=row)

@@ -110,11 +110,7 @@ class _OneRow:
 
     def __call__(self, codes: list[float]) -> list[list[float]]:
         with self._lock:
-            try:
-                self._pack(self._bytes, 0, *codes)
-            except OverflowError:  # beyond float32: infinity, as in tables
-                with np.errstate(over="ignore"):
-                    self._inputs[0] = codes
+            self._pack(self._bytes, 0, *codes)  # beyond float32 is infinity, as in tables
             self._run(self._binding)
             found: list[list[float]] = self._outputs.tolist()
         return found
