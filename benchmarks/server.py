@@ -113,11 +113,14 @@ def visit(server: Server, connections: Sequence[int], seconds: int) -> Run:
             before = cpu_seconds(running.pid)
             found = load(server, running.port, count, seconds)
             used = cpu_seconds(running.pid) - before
+            if not found["requests"]:
+                sys.exit(f"{server.name}: no answer in {seconds} s to {count} callers at once")
             said[f"requests/s at {count}"] = found["requests"] / found["seconds"]
             said[f"p50 ms at {count}"] = found["p50"]
             said[f"p99 ms at {count}"] = found["p99"]
-            said[f"cpu us at {count}"] = used / found["requests"] * 1e6 if found["requests"] else 0
+            said[f"cpu us at {count}"] = used / found["requests"] * 1e6
             said[f"errors at {count}"] = found["errors"]
+            settle(running.pid)
         cpu, memory = cpu_seconds(running.pid), resident(running.pid)
     return Run(time.perf_counter() - begin, cpu, memory, said)
 
@@ -133,6 +136,15 @@ def load(server: Server, port: int, connections: int, seconds: int) -> dict[str,
     if done.returncode:
         sys.exit(f"wrk ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return last_json(done.stdout)
+
+
+def settle(pid: int) -> None:
+    """Wait until a server has done with requests whose callers have left; some do not notice."""
+    until = time.monotonic() + STOP_SECONDS
+    before, now = -1.0, cpu_seconds(pid)
+    while now - before > 2 / TICKS and time.monotonic() < until:
+        time.sleep(0.2)
+        before, now = now, cpu_seconds(pid)
 
 
 def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, bytes]:
