@@ -43,6 +43,7 @@ class Started:
     pid: int
     port: int
     seconds: float  # from the start of the process to its first answer
+    cpu: float  # seconds that took
 
 
 def cores() -> tuple[set[int], set[int]]:
@@ -90,7 +91,8 @@ def started(server: Server, core: set[int]) -> Iterator[Started]:
             if problem:
                 out.seek(0)
                 sys.exit(f"{server.name}: {problem}\n{out.read().decode(errors='replace')}")
-            yield Started(process.pid, port, time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            yield Started(process.pid, port, seconds, cpu_seconds(process.pid))
         finally:
             _stop(process)
 
@@ -107,7 +109,7 @@ def visit(server: Server, connections: Sequence[int], seconds: int) -> Run:
     said: dict[str, float] = {}
     on, beside = cores()
     with pinned(beside), started(server, on) as running:
-        said["start s"] = running.seconds
+        said |= {"start s": running.seconds, "start cpu s": running.cpu}
         load(server, running.port, connections=16, seconds=1)
         for count in connections:
             before = cpu_seconds(running.pid)

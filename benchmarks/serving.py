@@ -176,12 +176,15 @@ def report(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) ->
         [
             name,
             f"{median(found, 'start s'):.2f}",
+            f"{median(found, 'start cpu s'):.2f}",
             f"{median(found, 'peak'):.0f}",
             f"{sizes[name]:.0f}" if name in sizes else "",
         ]
         for name, found in runs.items()
     ]
-    bench.tables.append((["serve", "start s", "resident MiB", "environment MiB"], small))
+    bench.tables.append(
+        (["serve", "start s", "its CPU s", "resident MiB", "environment MiB"], small)
+    )
     loads = [
         [
             name,
@@ -222,6 +225,7 @@ def judge(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> 
     share = ratio(mine, runs[QUIET_OURS], f"cpu us at {FEW}")
     bench.judge(f"serve: cpu per request at {FEW} connections, to no access log", share, 1.08)
     bench.judge(f"serve: start to first answer, to {NOOP}", ratio(mine, noop, "start s"), 1.5)
+    bench.judge(f"serve: cpu until first answer, to {NOOP}", ratio(mine, noop, "start cpu s"))
     bench.judge("serve: resident memory after the load", median(mine, "peak"), 110, " MiB")
     if OURS in sizes:
         bench.judge("serve: environment", sizes[OURS], 170, " MiB")
