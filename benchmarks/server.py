@@ -121,6 +121,7 @@ def visit(server: Server, connections: Sequence[int], seconds: int) -> Run:
             said[f"p50 ms at {count}"] = found["p50"]
             said[f"p99 ms at {count}"] = found["p99"]
             said[f"cpu us at {count}"] = used / found["requests"] * 1e6
+            said[f"core at {count}"] = used / found["seconds"]
             said[f"errors at {count}"] = found["errors"]
             settle(running.pid)
         cpu, memory = cpu_seconds(running.pid), resident(running.pid)

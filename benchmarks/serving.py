@@ -208,12 +208,14 @@ def report(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) ->
             f"{median(found, f'p50 ms at {n}'):.2f}",
             f"{median(found, f'p99 ms at {n}'):.2f}",
             f"{median(found, f'cpu us at {n}'):,.0f}",
+            f"{median(found, f'core at {n}'):.0%}",
             f"{errors(found, n):.0f}",
         ]
         for n in CONNECTIONS
         for name, found in runs.items()
     ]
-    head = ["serve", "connections", "requests/s", "p50 ms", "p99 ms", "CPU us/request", "errors"]
+    speed = ["requests/s", "p50 ms", "p99 ms"]
+    head = ["serve", "connections", *speed, "CPU us/request", "of a core", "errors"]
     bench.tables.append((head, loads))
 
 
