@@ -255,5 +255,6 @@ def judge(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> 
         against(MLFLOW, "requests/s", JUDGED_AT, at_least=50)
         against(BENTOML, "requests/s", JUDGED_AT, at_least=50)
         for name in (USUAL, MLFLOW, BENTOML):
+            against(name, "cpu us", JUDGED_AT)
             start = ratio(runs[name], runs[NOOP], "start s")
             bench.judge(f"serve: start to first answer, {name} to {NOOP}", start)
