@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,15 +37,19 @@ class Run:
     said: dict[str, float]
 
 
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without what would slow a Python down or lead it astray."""
+    # Without its cache of compiled modules Python takes about twice as long to start.
+    dropped = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if name not in dropped}
+
+
 def run(child: Child) -> Run:
     """Run a child to its end; what it printed is shown if it fails.
 
     The peak comes from the kernel's account of the child. That account begins with the memory of
     the process that starts it, so this one must stay small: standard library only.
     """
-    # Without its cache of compiled modules Python takes about twice as long to start.
-    dropped = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV")
-    env = {name: value for name, value in os.environ.items() if name not in dropped}
     if child.fresh is not None:
         shutil.rmtree(child.fresh, ignore_errors=True)
     with tempfile.TemporaryFile() as out:
@@ -53,7 +57,7 @@ def run(child: Child) -> Run:
         process = subprocess.Popen(
             [str(part) for part in child.command],
             cwd=child.cwd,
-            env=env | child.env,
+            env=clean_environment() | child.env,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -66,7 +70,7 @@ def run(child: Child) -> Run:
     if process.returncode:
         sys.exit(f"{child.name} ended with {process.returncode}:\n{text}")
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit, _said(text))
+    return Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit, last_json(text))
 
 
 def alternate(children: Sequence[Child], repeat: int, warm_up: bool = True) -> list[list[Run]]:
@@ -81,19 +85,25 @@ def alternate(children: Sequence[Child], repeat: int, warm_up: bool = True) -> l
         For each child its runs; those at the same position are from the same round.
     """
     runs: list[list[Run]] = [[] for _ in children]
-    for number in range(-1 if warm_up else 0, repeat):
-        order = range(len(children)) if number % 2 == 0 else reversed(range(len(children)))
-        for i in order:
-            done = run(children[i])
-            if number >= 0:
-                runs[i].append(done)
-                print(
-                    f"  {children[i].name:<28} wall {done.wall:8.3f} s   cpu {done.cpu:8.3f} s   "
-                    f"peak {done.peak:7.0f} MiB",
-                    *(f"{name} {value:g}" for name, value in done.said.items()),
-                    flush=True,
-                )
+    for number, i in turns(len(children), range(-1 if warm_up else 0, repeat)):
+        done = run(children[i])
+        if number >= 0:
+            runs[i].append(done)
+            print(
+                f"  {children[i].name:<28} wall {done.wall:8.3f} s   cpu {done.cpu:8.3f} s   "
+                f"peak {done.peak:7.0f} MiB",
+                *(f"{name} {value:g}" for name, value in done.said.items()),
+                flush=True,
+            )
     return runs
+
+
+def turns(count: int, rounds: range) -> Iterator[tuple[int, int]]:
+    """Yield the round and whose turn it is; each round is in the reverse order of the last."""
+    for number in rounds:
+        order = range(count)
+        for i in order if number % 2 == 0 else reversed(order):
+            yield number, i
 
 
 def median(runs: Sequence[Run], figure: str) -> float:
@@ -111,6 +121,7 @@ def value(run: Run, figure: str) -> float:
     return run.said[figure] if figure in run.said else float(getattr(run, figure))
 
 
-def _said(text: str) -> dict[str, float]:
+def last_json(text: str) -> dict[str, float]:
+    """Return the last line of a text as JSON, or nothing where it is none."""
     last = text.rstrip().rpartition("\n")[2]
     return dict(json.loads(last)) if last.startswith("{") else {}

