@@ -19,6 +19,7 @@ from server import Server, ask, cores, started, visit
 CONNECTIONS = (1, 16, 64)
 JUDGED_AT = 16  # the connections at which one figure stands for all
 OURS, QUIET_OURS, NOOP = "serve", "serve, no access log", "FastAPI no-op"
+ANNOTATED = "FastAPI no-op, annotated"
 USUAL, MLFLOW, BENTOML = "usual FastAPI app", "mlflow models serve", "bentoml serve"
 FIGURES = {"requests/s": "requests/s", "cpu us": "cpu per request"}
 NO_TELEMETRY = {"MLFLOW_DISABLE_TELEMETRY": "true", "BENTOML_DO_NOT_TRACK": "True"}
@@ -46,6 +47,7 @@ def serve(bench: Bench) -> None:
     servers = [
         (ours, python),
         (Server(NOOP, noop, bench.project, body), python),
+        (Server(ANNOTATED, [*noop, "annotated"], bench.project, body), python),
         (replace(ours, name=QUIET_OURS, env=quiet), python),
     ]
     if bench.peers:
@@ -242,6 +244,9 @@ def judge(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> 
         against(NOOP, "requests/s", n, at_least=1.1)
     for n in CONNECTIONS:
         against(NOOP, "cpu us", n)
+    for n in CONNECTIONS:
+        against(ANNOTATED, "requests/s", n)
+        against(ANNOTATED, "cpu us", n)
     against(QUIET_OURS, "cpu us", JUDGED_AT, at_most=1.08)
     start = ratio(runs[OURS], runs[NOOP], "start s")
     bench.judge(f"serve: start to first answer, to {NOOP}", start, 1.5)

@@ -1,6 +1,7 @@
 """The least that answers a POST with FastAPI: a constant, under the settings of `serve`.
 
-The annotated answer makes FastAPI about 5 % quicker than it is without. Argument: the port.
+With its answer annotated FastAPI takes a shorter way: `annotated` as second argument asks for that.
+The first argument is the port.
 """
 
 import sys
@@ -11,9 +12,15 @@ from fastapi import FastAPI
 app = FastAPI()
 
 
-@app.post("/predict")
-async def predict() -> dict[str, float]:
-    return {"prediction": 0.5}
+async def bare():  # type: ignore[no-untyped-def]  # the annotation is what makes the difference
+    return {"prediction": 1, "probability": 0.5}
+
+
+async def annotated() -> dict[str, float]:
+    return {"prediction": 1, "probability": 0.5}
+
+
+app.post("/predict")(annotated if sys.argv[2:] == ["annotated"] else bare)
 
 
 uvicorn.run(
@@ -25,5 +32,7 @@ uvicorn.run(
     log_level="warning",
     access_log=False,
     server_header=False,
+    proxy_headers=False,
+    ws="none",
     timeout_graceful_shutdown=30,
 )

@@ -20,7 +20,7 @@ from prometheus_client import (
     multiprocess,
 )
 
-encode = msgspec.json.Encoder().encode
+encode_lines = msgspec.json.Encoder().encode_lines
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 BLOCK_LINES = 256
 FLUSH_SECONDS = 1.0
@@ -84,14 +84,14 @@ class Lines:
             max_bytes: Size from which a file is rotated; 0 means never.
         """
         self._path, self._max, self._metrics = path, max_bytes, metrics
-        self._lines: list[bytes] = []
+        self._lines: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self._flushed = time.monotonic()
         self._file: IO[bytes] | None = None
 
     def add(self, line: dict[str, Any]) -> None:
-        """Append one object."""
-        self._lines.append(encode(line))
+        """Append one object; it must not change any more."""
+        self._lines.append(line)
         if len(self._lines) >= BLOCK_LINES or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
@@ -104,7 +104,7 @@ class Lines:
                 return
             try:
                 file = self._open()
-                file.write(b"\n".join(lines) + b"\n")
+                file.write(encode_lines(lines))
                 file.flush()
             except OSError:
                 self._metrics.lost.inc(len(lines))
