@@ -1,9 +1,6 @@
 """Starts the page: `python -m app.app [--config FILE] [--host HOST] [--port PORT]`."""
 
 import argparse
-{% if cookiecutter.demo_app == 'gradio' %}
-import os
-{% endif %}
 import sys
 from pathlib import Path
 
@@ -14,12 +11,6 @@ from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.logging_config import setup_logging
 
 from .demo import Demo
-{% if cookiecutter.demo_app == 'gradio' %}
-
-# Before Gradio is imported: it would report its use, and look for a newer version.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["HF_HUB_OFFLINE"] = "1"
-{% endif %}
 
 STOP_SECONDS = 5
 

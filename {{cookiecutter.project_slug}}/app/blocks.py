@@ -85,6 +85,7 @@ def page(demo: Demo) -> gr.Blocks:
     examples = demo.examples()
     changes = [change.label for change in demo.changes()]
     names = [field.name for field in fields]
+    values = [start(field, field.start) for field in fields]
 
     def answer_form(changed: str | None, *given: Any) -> tuple[str, str, str]:
         try:
@@ -99,6 +100,7 @@ def page(demo: Demo) -> gr.Blocks:
     def fill(chosen: int) -> list[Any]:
         return [start(field, shown(examples[chosen][field.name])) for field in fields]
 
+    answer_form(changes[0] if changes else None, *values)  # the first visitor need not wait for it
     blocks: gr.Blocks = gr.Blocks(analytics_enabled=False, title=f"Predict {demo.schema.target}")
     with blocks:
         gr.HTML(head_html(demo))
@@ -111,7 +113,7 @@ def page(demo: Demo) -> gr.Blocks:
                     type="index",
                 )
                 with gr.Row(elem_classes="fields"):
-                    inputs = [widget(field) for field in fields]
+                    inputs = [widget(field, f"field-{i}") for i, field in enumerate(fields, 1)]
                 button = gr.Button("Predict", variant="primary", elem_classes="go")
             with gr.Column(scale=2, min_width=320):
                 said = gr.HTML(elem_id="answer")
@@ -132,9 +134,9 @@ def page(demo: Demo) -> gr.Blocks:
     return blocks
 
 
-def widget(field: Field) -> Any:
+def widget(field: Field, id: str) -> Any:
     """Return the widget of a field; numbers are texts, for `gr.Number` shows an empty one as 0."""
-    options: dict[str, Any] = {"label": field.name, "info": field.help or None}
+    options: dict[str, Any] = {"label": field.name, "info": field.help or None, "elem_id": id}
     options |= {"value": start(field, field.start)}
     known = [*field.choices, *([field.missing] if field.missing else [])]
     if field.kind == "yes-no":

@@ -368,7 +368,7 @@ def shown(value: Any, missing: str = "") -> str:
         pattern = "%Y-%m-%d %H:%M" if value.second == value.microsecond == 0 else None
         return value.strftime(pattern) if pattern else value.isoformat(" ")
     if isinstance(value, float):
-        return f"{value:.15g}"
+        return repr(value).removesuffix(".0")
     return str(value)
 
 

@@ -52,6 +52,7 @@ def application(demo: Demo) -> FastAPI:
     )
     environment.filters["number"] = number
     template = environment.get_template("page.html.j2")
+    content(demo, {})  # loads what draws, so that the first visitor need not wait for it
 
     @app.get("/")
     def index(request: Request) -> HTMLResponse:
