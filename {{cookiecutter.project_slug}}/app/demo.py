@@ -255,7 +255,7 @@ class Demo:
         unit = f" {found.unit}" if found.unit else ""
         return (
             f"What points right {what} {self.about(given)}{more}. Together the bars lead from "
-            f"{signed(found.base)}, where no value is known, to {signed(found.raw)}{unit}."
+            f"{number(found.base)}, where no value is known, to {number(found.raw)}{unit}."
         )
 
     def what_if_axis(self, given: Answer) -> str:

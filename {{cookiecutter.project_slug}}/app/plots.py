@@ -166,6 +166,7 @@ def _dates(axes: Any, found: WhatIf) -> None:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, float) and not value.is_integer():
-        return number(value) if abs(value) >= 10_000 else f"{value:.5g}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        text = number(value) if abs(value) >= 10_000 else f"{value:.5g}"
+        return text.replace("-", "\N{MINUS SIGN}")
     return short(shown(value, MISSING))

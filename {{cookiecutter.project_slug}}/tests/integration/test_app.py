@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from app.demo import Demo, Field, example_labels, shown
 from {{ cookiecutter.package_name }}.models.results import number
+
+from app.demo import Demo, Field, example_labels, shown
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [

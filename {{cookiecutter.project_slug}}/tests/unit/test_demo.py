@@ -16,8 +16,6 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from app import plots
-from app.demo import MISSING, POINTS, Change, Demo, grid, json_value, missing_text, shown
 from {{ cookiecutter.package_name }}.config import Config, update_yaml
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data.schema import Column
@@ -26,6 +24,9 @@ from {{ cookiecutter.package_name }}.models import promotion, train
 from {{ cookiecutter.package_name }}.predict.answer import answer_rows
 from {{ cookiecutter.package_name }}.predict.contract import InvalidError
 from {{ cookiecutter.package_name }}.preprocess import pipeline
+
+from app import plots
+from app.demo import MISSING, POINTS, Change, Demo, grid, json_value, missing_text, shown
 
 Make = Callable[..., Config]
 Rows = Callable[[dict[str, Column]], st.SearchStrategy[dict[str, Any]]]
