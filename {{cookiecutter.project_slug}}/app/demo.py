@@ -19,6 +19,7 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import Column, load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.features import needed_columns
+from {{ cookiecutter.package_name }}.models.plots import short
 from {{ cookiecutter.package_name }}.models.results import number as plain_number
 from {{ cookiecutter.package_name }}.predict.answer import answer_rows
 from {{ cookiecutter.package_name }}.predict.champion import Champion, Served, plain_values
@@ -37,7 +38,7 @@ EXAMPLES = 6
 EXAMPLE_COLUMNS = 4
 POINTS = 50  # predictions of one what-if, at most
 LEVELS = 24  # bars of one what-if, at most
-SPREAD = 3  # standard deviations of the training rows that a what-if reaches to both sides
+SPREAD = 2  # standard deviations of the training rows that a what-if reaches to both sides
 WHOLE_DAYS = 24  # days before and after
 WHAT_IF_TEXT = "Orange is the case at hand; all its other values stay as they are."
 
@@ -253,6 +254,7 @@ class Demo:
         what = "makes" if explained(given) is not None else "raises"
         more = " more likely" if explained(given) is not None else ""
         unit = f" {found.unit}" if found.unit else ""
+        unit = f" ({found.unit})" if explained(given) is not None else unit
         return (
             f"What points right {what} {self.about(given)}{more}. Together the bars lead from "
             f"{number(found.base)}, where no value is known, to {number(found.raw)}{unit}."
@@ -372,6 +374,14 @@ def shown(value: Any, missing: str = "") -> str:
     return str(value)
 
 
+def brief(value: Any) -> str:
+    """Write a value of a row in a few characters, to be read and not to be typed."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        text = plain_number(value) if abs(value) >= 10_000 else f"{value:.5g}"
+        return text.replace("-", "\N{MINUS SIGN}")
+    return short(shown(value, MISSING))
+
+
 def number(value: float) -> str:
     """Write a result with the digits that count."""
     return plain_number(value).replace("-", "\N{MINUS SIGN}")
@@ -409,10 +419,10 @@ def json_value(column: Column, given: Any, missing: str = MISSING) -> Any:
 
 def example_labels(rows: Sequence[Row]) -> list[str]:
     """Name each row by the first columns in which the rows differ."""
-    texts = [{name: shown(value, MISSING) for name, value in row.items()} for row in rows]
+    texts = [{name: brief(value) for name, value in row.items()} for row in rows]
     differ = [name for name in rows[0] if len({row[name] for row in texts}) > 1]
     return [
-        ", ".join(row[name][:30] for name in differ[:EXAMPLE_COLUMNS]) or f"example {number}"
+        ", ".join(row[name] for name in differ[:EXAMPLE_COLUMNS]) or f"example {number}"
         for number, row in enumerate(texts, 1)
     ]
 
@@ -420,7 +430,7 @@ def example_labels(rows: Sequence[Row]) -> list[str]:
 def grid(change: Change, row: Row, column: Column, plan: Plan) -> list[Any]:
     """Return at most `POINTS` values of a column for a what-if, all of them valid in a row.
 
-    Numbers go as far as the training rows do (three standard deviations), and no further than the
+    Numbers go as far as the training rows do (two standard deviations), and no further than the
     schema allows.
     """
     now = row[change.column]

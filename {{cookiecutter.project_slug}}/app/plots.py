@@ -16,7 +16,7 @@ from {{ cookiecutter.package_name }}.models.plots import (
 )
 from {{ cookiecutter.package_name }}.predict.explain import Reasons
 
-from .demo import MISSING, WhatIf, number, shown, signed
+from .demo import WhatIf, brief, signed
 
 MOST_BARS = 10
 WIDTH = 4.7  # inches
@@ -40,7 +40,7 @@ def reasons(found: Reasons, unit: str) -> str:
         unit: What they are measured in.
     """
     ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
-    bars = [(f"{short(name)} = {_value(found.values[name])}", share) for name, share in ranked]
+    bars = [(f"{short(name)} = {brief(found.values[name])}", share) for name, share in ranked]
     if len(bars) > MOST_BARS + 1:
         rest = [share for _, share in bars[MOST_BARS:]]
         bars = [*bars[:MOST_BARS], (f"{len(rest)} others", sum(rest))]
@@ -107,7 +107,7 @@ def _line(found: WhatIf, name: str) -> str:
         _threshold(axes.axhline, found)
         value, predicted = found.now
         if value is not None:
-            axes.plot([value], [predicted], marker="o", ms=8, color=OTHER, zorder=3)
+            axes.plot([value], [predicted], marker="o", ms=8, color=OTHER, zorder=3, clip_on=False)
         hours = found.change.step == "hour"
         axes.set(xlabel="Hour of that day" if hours else short(found.change.column), ylabel=name)
         if isinstance(found.values[0], datetime):
@@ -127,7 +127,7 @@ def _bars(found: WhatIf, name: str) -> str:
         colors = [OTHER if own else MODEL for own in ours]
         axes.barh(places, [predicted for predicted, _ in pairs], color=colors, height=0.66)
         _threshold(axes.axvline, found)
-        axes.set_yticks(places, [_value(value) for _, value in pairs])
+        axes.set_yticks(places, [brief(value) for _, value in pairs])
         axes.spines.left.set_visible(False)
         axes.set_ylim(-0.6, len(pairs) - 0.4)
         axes.grid(visible=False, axis="y")
@@ -163,10 +163,3 @@ def _dates(axes: Any, found: WhatIf) -> None:
     hours = found.change.step == "hour"
     axes.xaxis.set_major_locator(dates.AutoDateLocator(maxticks=7))
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M" if hours else "%d %b"))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        text = number(value) if abs(value) >= 10_000 else f"{value:.5g}"
-        return text.replace("-", "\N{MINUS SIGN}")
-    return short(shown(value, MISSING))
