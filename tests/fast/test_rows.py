@@ -37,7 +37,14 @@ ROWS = [
 WORDS = {
     "notebooks": ["notebook", "jupyter", "ipynb", "nbclient", "ipykernel"],
     "demo_app=gradio,fastapi": [
-        "demo", "playwright", "chromium", "browser_path", "7860", "make app", "app/", "app.app",
+        "demo",
+        "playwright",
+        "chromium",
+        "browser_path",
+        "7860",
+        "make app",
+        "app/",
+        "app.app",
     ],
     "demo_app=gradio": ["gradio", "blocks.py", "test_blocks"],
     "demo_app=fastapi": ["page.py", "page.html", "test_page", "markdown-it", "markdown_it"],

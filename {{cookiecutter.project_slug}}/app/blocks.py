@@ -75,6 +75,7 @@ def application(demo: Demo) -> FastAPI:
         run_history=False,
         ssr_mode=False,
         show_error=False,
+        max_file_size=1,  # nothing is uploaded
     )
     return app
 

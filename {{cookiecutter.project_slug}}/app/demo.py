@@ -136,6 +136,7 @@ class Demo:
         self._next_look = 0.0
         self._lock = threading.Lock()
         self._explainer: tuple[Served, Explainer] | None = None
+        self._changes: tuple[Served, list[Change]] | None = None
         self.served()
 
     @property
@@ -213,6 +214,8 @@ class Demo:
     def changes(self) -> list[Change]:
         """Return what `what_if` can be asked; first what changes most for the first example."""
         served, row = self.served(), self.examples()[0]
+        if self._changes is not None and self._changes[0] is served:
+            return self._changes[1]
         start = Answer(served, row, answer(served, [row])[0])
         spread = {}
         for name, column in self.contract.columns.items():
@@ -221,7 +224,8 @@ class Demo:
                 if len(grid(change, row, column, served.plan)) > 1:
                     predicted = self.what_if(start, change).predicted
                     spread[change] = max(predicted) - min(predicted)
-        return sorted(spread, key=lambda change: -spread[change])
+        self._changes = served, sorted(spread, key=lambda change: -spread[change])
+        return self._changes[1]
 
     def what_if(self, given: Answer, change: Change) -> WhatIf:
         """Predict a row again and again with one value changed; the others stay as they are."""
