@@ -187,7 +187,7 @@ def reasons_html(demo: Demo, answer: Answer) -> str:
         found = demo.reasons(answer)
     except UserError as error:
         return card("Why", f'<p class="soft">{escape(str(error))}</p>')
-    picture = plots.reasons(found, demo.reasons_axis(answer, found))
+    picture = plots.reasons(found, demo.reasons_title(answer, found))
     text = escape(demo.reasons_text(answer, found))
     return card("Why", f'{picture}<p class="soft">{text}</p>')
 
@@ -198,7 +198,7 @@ def what_if_html(demo: Demo, answer: Answer, chosen: str | None) -> str:
     if change is None:
         return ""
     found = demo.what_if(answer, change)
-    picture = plots.what_if(found, demo.what_if_axis(answer))
+    picture = plots.what_if(found, demo.what_if_title(answer))
     return card("", f'{picture}<p class="soft">{WHAT_IF_TEXT}</p>')
 
 

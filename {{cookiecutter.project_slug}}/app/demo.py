@@ -249,9 +249,9 @@ class Demo:
         label = explained(given)
         return self.schema.target if label is None else f"{self.schema.target} = {label}"
 
-    def reasons_axis(self, given: Answer, found: Reasons) -> str:
+    def reasons_title(self, given: Answer, found: Reasons) -> str:
         """Say what the bars of the reasons measure."""
-        return f"Added to {self.about(given)}" + (f" ({found.unit})" if found.unit else "")
+        return f"Added to {self._short(given)}" + (f" ({found.unit})" if found.unit else "")
 
     def reasons_text(self, given: Answer, found: Reasons) -> str:
         """Say how to read the reasons."""
@@ -264,11 +264,11 @@ class Demo:
             f"{number(found.base)}, where no value is known, to {number(found.raw)}{unit}."
         )
 
-    def what_if_axis(self, given: Answer) -> str:
+    def what_if_title(self, given: Answer) -> str:
         """Say what a what-if shows."""
         if explained(given) is not None:
-            return f"Probability of {self.about(given)}"
-        return self.schema.target + (f" ({self.target.unit})" if self.target.unit else "")
+            return f"Probability of {self._short(given)}"
+        return self._short(given) + (f" ({self.target.unit})" if self.target.unit else "")
 
     def card(self) -> str:
         """Return the model card as Markdown, without what is meant for machines."""
@@ -281,6 +281,11 @@ class Demo:
         if not re.search(rf"\b{re.escape(version)}\b", text):
             text = f"**{version} answers; this card is about another version.**\n\n{text}"
         return text.strip() + "\n"
+
+    def _short(self, given: Answer) -> str:
+        label = explained(given)
+        target = short(self.schema.target)
+        return target if label is None else f"{target} = {short(label)}"
 
     def _choices(self, name: str, served: Served) -> tuple[str, ...]:
         return choices(name, self.contract.columns[name], served.plan)

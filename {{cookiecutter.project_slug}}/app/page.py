@@ -118,7 +118,7 @@ def shown_answer(demo: Demo, answer: Answer, change: Change) -> dict[str, Any]:
         "shares": shares[:MOST_CLASSES],
         "more": len(shares) - MOST_CLASSES,
         "classes": answer.served.plan.classes,
-        "what_if": Markup(plots.what_if(found, demo.what_if_axis(answer))),
+        "what_if": Markup(plots.what_if(found, demo.what_if_title(answer))),
         "what_if_text": WHAT_IF_TEXT,
         "why": "",
     }
@@ -126,5 +126,5 @@ def shown_answer(demo: Demo, answer: Answer, change: Change) -> dict[str, Any]:
         reasons = demo.reasons(answer)
     except UserError as error:
         return values | {"why_text": str(error)}
-    picture = Markup(plots.reasons(reasons, demo.reasons_axis(answer, reasons)))
+    picture = Markup(plots.reasons(reasons, demo.reasons_title(answer, reasons)))
     return values | {"why": picture, "why_text": demo.reasons_text(answer, reasons)}

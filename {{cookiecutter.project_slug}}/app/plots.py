@@ -32,12 +32,12 @@ VARIABLES = {
 KEEP_TEXT = {"svg.fonttype": "none"}
 
 
-def reasons(found: Reasons, unit: str) -> str:
+def reasons(found: Reasons, title: str) -> str:
     """Draw what each input adds to the prediction: the largest ten, the rest as one bar.
 
     Args:
         found: The contributions.
-        unit: What they are measured in.
+        title: What they are, and in which unit.
     """
     ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
     bars = [(f"{short(name)} = {brief(found.values[name])}", share) for name, share in ranked]
@@ -58,27 +58,27 @@ def reasons(found: Reasons, unit: str) -> str:
             where = {"xytext": (4 if share >= 0 else -4, 0), "textcoords": "offset points"}
             axes.annotate(signed(share), (share, place), va="center", ha=side, fontsize=9, **where)
         low, high = min(0.0, *shares), max(0.0, *shares)
-        room = 0.3 * (high - low) or 1.0
+        room = 0.42 * (high - low) or 1.0
         axes.set_xlim(low - room * (low < 0), high + room * (high > 0))
         axes.set_ylim(-0.6, len(bars) - 0.4)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(unit)
+        _title(axes, title)
         axes.locator_params(axis="x", nbins=6)
         return svg(axes.figure)
 
 
-def what_if(found: WhatIf, name: str) -> str:
+def what_if(found: WhatIf, title: str) -> str:
     """Draw the predictions for other values: a line for numbers and dates, else one bar each.
 
     Args:
         found: The predictions.
-        name: What is predicted, with its unit.
+        title: What is predicted, with its unit.
     """
     ordered = isinstance(found.values[0], int | float | datetime) and None not in found.values
     if ordered and not isinstance(found.values[0], bool):
-        return _line(found, name)
-    return _bars(found, name)
+        return _line(found, title)
+    return _bars(found, title)
 
 
 def svg(figure: Any) -> str:
@@ -97,7 +97,7 @@ def svg(figure: Any) -> str:
     return text
 
 
-def _line(found: WhatIf, name: str) -> str:
+def _line(found: WhatIf, title: str) -> str:
     with panels(WIDTH, 2.9, 1) as ((axes,), _):
         if found.half is not None:
             low = [value - found.half for value in found.predicted]
@@ -109,7 +109,8 @@ def _line(found: WhatIf, name: str) -> str:
         if value is not None:
             axes.plot([value], [predicted], marker="o", ms=8, color=OTHER, zorder=3, clip_on=False)
         hours = found.change.step == "hour"
-        axes.set(xlabel="Hour of that day" if hours else short(found.change.column), ylabel=name)
+        axes.set_xlabel("Hour of that day" if hours else short(found.change.column))
+        _title(axes, title)
         if isinstance(found.values[0], datetime):
             _dates(axes, found)
         if found.label is not None:
@@ -119,7 +120,7 @@ def _line(found: WhatIf, name: str) -> str:
         return svg(axes.figure)
 
 
-def _bars(found: WhatIf, name: str) -> str:
+def _bars(found: WhatIf, title: str) -> str:
     pairs = sorted(zip(found.predicted, found.values, strict=True), key=lambda pair: pair[0])
     with panels(WIDTH, 0.75 + ROW * len(pairs), 1) as ((axes,), _):
         places = range(len(pairs))
@@ -132,7 +133,7 @@ def _bars(found: WhatIf, name: str) -> str:
         axes.set_ylim(-0.6, len(pairs) - 0.4)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-        axes.set_xlabel(name)
+        _title(axes, title)
         if found.label is not None:
             axes.set_xlim(*_share_limits(found))
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -143,6 +144,11 @@ def _bars(found: WhatIf, name: str) -> str:
             axes.set_xlim(min(low, 0) - room * (low < 0), max(high, 0) + room * (high > 0))
         axes.locator_params(axis="x", nbins=6)
         return svg(axes.figure)
+
+
+def _title(axes: Any, text: str) -> None:
+    """Write over the whole plot: names may be long, and upright letters are read faster."""
+    axes.figure.suptitle(text, x=0.01, ha="left", fontsize=10)
 
 
 def _share_limits(found: WhatIf) -> tuple[float, float]:
