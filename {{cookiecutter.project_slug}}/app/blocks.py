@@ -10,7 +10,7 @@ from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.predict.contract import InvalidError
 
 from . import plots
-from .demo import WHAT_IF_TEXT, Answer, Demo, Field, example_labels, number, shown
+from .demo import NO_WHAT_IF, WHAT_IF_TEXT, Answer, Demo, Field, example_labels, number, shown
 
 MOST_CLASSES = 8
 # Fonts of the reader's system: no other host is asked for anything.
@@ -198,6 +198,8 @@ def what_if_html(demo: Demo, answer: Answer, chosen: str | None) -> str:
     if change is None:
         return ""
     found = demo.what_if(answer, change)
+    if found is None:
+        return card("", f'<p class="soft">{NO_WHAT_IF}</p>')
     picture = plots.what_if(found, demo.what_if_title(answer))
     return card("", f'{picture}<p class="soft">{WHAT_IF_TEXT}</p>')
 

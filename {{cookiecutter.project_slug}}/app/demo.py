@@ -40,6 +40,7 @@ POINTS = 50  # predictions of one what-if, at most
 LEVELS = 24  # bars of one what-if, at most
 SPREAD = 2  # standard deviations of the training rows that a what-if reaches to both sides
 WHOLE_DAYS = 24  # days before and after
+NO_WHAT_IF = "Nothing to compare: no other values are known."
 WHAT_IF_TEXT = "Orange is the case at hand; all its other values stay as they are."
 
 
@@ -221,16 +222,20 @@ class Demo:
         for name, column in self.contract.columns.items():
             steps: Sequence[Any] = ("hour", "day") if column.type == "datetime" else ("value",)
             for change in (Change(name, step) for step in steps):
-                if len(grid(change, row, column, served.plan)) > 1:
-                    predicted = self.what_if(start, change).predicted
-                    spread[change] = max(predicted) - min(predicted)
+                if (found := self.what_if(start, change)) is not None:
+                    spread[change] = max(found.predicted) - min(found.predicted)
         self._changes = served, sorted(spread, key=lambda change: -spread[change])
         return self._changes[1]
 
-    def what_if(self, given: Answer, change: Change) -> WhatIf:
-        """Predict a row again and again with one value changed; the others stay as they are."""
+    def what_if(self, given: Answer, change: Change) -> WhatIf | None:
+        """Predict a row again and again with one value changed; the others stay as they are.
+
+        None where there is nothing to compare, as with a date that is missing.
+        """
         served, column = given.served, self.contract.columns[change.column]
         values = grid(change, given.row, column, served.plan)
+        if len(values) < 2:
+            return None
         results = answer(served, [given.row | {change.column: value} for value in values])
         classes = served.plan.classes
         label = explained(given)
@@ -317,7 +322,7 @@ def make_field(name: str, column: Column, plan: Plan, start: Any) -> Field:
     known = choices(name, column, plan)
     kinds: dict[str, Kind] = {"integer": "integer", "float": "number", "datetime": "datetime"}
     kind = "yes-no" if column.type == "boolean" else kinds.get(column.type)
-    closed = column.type == "boolean" or column.values is not None
+    closed = column.type == "boolean" or (column.values is not None and known != ())
     missing = missing_text(known) if column.nullable else None
     return Field(
         name,
@@ -447,9 +452,9 @@ def grid(change: Change, row: Row, column: Column, plan: Plan) -> list[Any]:
         return list(_moments(change, now, column)) if now is not None else []
     if column.type == "boolean":
         return [True, False] + [None] * column.nullable
-    if column.values is not None and column.type != "integer":
-        known = list(map(str, column.values))
-        return _levels(known, now, column)
+    if column.values is not None:
+        whole = column.type == "integer"
+        return _levels(list(column.values) if whole else list(map(str, column.values)), now, column)
     if column.type in ("category", "string"):
         levels = next((list(i.levels) for i in plan.inputs if i.name == change.column), [])
         return _levels(levels, now, column) if levels else []
@@ -478,7 +483,7 @@ def _numbers(name: str, now: Any, column: Column, plan: Plan) -> list[Any]:
     return steps if last > first else []
 
 
-def _levels(known: list[str], now: Any, column: Column) -> list[Any]:
+def _levels(known: list[Any], now: Any, column: Column) -> list[Any]:
     """Return the first levels, the present one among them."""
     first = [now] * (now is not None) + [level for level in known if level != now]
     return first[:LEVELS] + [None] * column.nullable

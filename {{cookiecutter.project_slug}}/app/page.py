@@ -16,7 +16,17 @@ from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.predict.contract import InvalidError
 
 from . import plots
-from .demo import WHAT_IF_TEXT, Answer, Change, Demo, Field, example_labels, number, shown
+from .demo import (
+    NO_WHAT_IF,
+    WHAT_IF_TEXT,
+    Answer,
+    Change,
+    Demo,
+    Field,
+    example_labels,
+    number,
+    shown,
+)
 
 CHANGE = "__what_if"  # no column is called so: the schema keeps names with __ to itself
 MOST_CLASSES = 8
@@ -87,7 +97,8 @@ def content(demo: Demo, query: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         fields, changes = demo.fields(), demo.changes()
         asked = any(field.name in query for field in fields)
         given = {f.name: query.get(f.name, "") if asked else f.start for f in fields}
-        change = next((one for one in changes if one.label == query.get(CHANGE)), changes[0])
+        asked_change = [one for one in changes if one.label == query.get(CHANGE)]
+        change = next(iter([*asked_change, *changes]), None)
         values["card"] = Markup(MARKDOWN.render(demo.card()))
         values |= {"changes": changes, "change": change, "change_name": CHANGE}
         examples = demo.examples()
@@ -108,20 +119,23 @@ def content(demo: Demo, query: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
     return 200, values | shown_answer(demo, answer, change)
 
 
-def shown_answer(demo: Demo, answer: Answer, change: Change) -> dict[str, Any]:
+def shown_answer(demo: Demo, answer: Answer, change: Change | None) -> dict[str, Any]:
     """Return what the template shows of an answer."""
     shares = sorted(answer.result.get("probabilities", {}).items(), key=lambda item: -item[1])
-    found = demo.what_if(answer, change)
+    found = None if change is None else demo.what_if(answer, change)
     values = {
         "answer": answer,
         "metadata": answer.served.metadata,
         "shares": shares[:MOST_CLASSES],
         "more": len(shares) - MOST_CLASSES,
         "classes": answer.served.plan.classes,
-        "what_if": Markup(plots.what_if(found, demo.what_if_title(answer))),
-        "what_if_text": WHAT_IF_TEXT,
+        "what_if": "",
+        "what_if_text": NO_WHAT_IF,
         "why": "",
     }
+    if found is not None:
+        picture = Markup(plots.what_if(found, demo.what_if_title(answer)))
+        values |= {"what_if": picture, "what_if_text": WHAT_IF_TEXT}
     try:
         reasons = demo.reasons(answer)
     except UserError as error:

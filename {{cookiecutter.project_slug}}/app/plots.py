@@ -75,8 +75,8 @@ def what_if(found: WhatIf, title: str) -> str:
         found: The predictions.
         title: What is predicted, with its unit.
     """
-    ordered = isinstance(found.values[0], int | float | datetime) and None not in found.values
-    if ordered and not isinstance(found.values[0], bool):
+    line = all(isinstance(value, int | float | datetime) for value in found.values)
+    if line and found.values == sorted(found.values) and not isinstance(found.values[0], bool):
         return _line(found, title)
     return _bars(found, title)
 

@@ -26,7 +26,17 @@ from {{ cookiecutter.package_name }}.predict.contract import InvalidError
 from {{ cookiecutter.package_name }}.preprocess import pipeline
 
 from app import plots
-from app.demo import MISSING, POINTS, Change, Demo, grid, json_value, missing_text, shown
+from app.demo import (
+    MISSING,
+    POINTS,
+    Change,
+    Demo,
+    grid,
+    json_value,
+    make_field,
+    missing_text,
+    shown,
+)
 
 Make = Callable[..., Config]
 Rows = Callable[[dict[str, Column]], st.SearchStrategy[dict[str, Any]]]
@@ -182,6 +192,7 @@ def test_what_ifs_predict_valid_rows_with_one_value_changed(odd: Demo) -> None:
     fields = {field.name: field for field in odd.fields()}
     for change in changes:
         found = odd.what_if(start, change)
+        assert found is not None
         assert 1 < len(found.values) <= POINTS
         for value, predicted in zip(found.values, found.predicted, strict=True):
             missing = fields[change.column].missing or ""
@@ -211,6 +222,18 @@ def test_what_ifs_stay_in_range(step: Any, column: Any, now: Any, demo: Demo) ->
     assert all(column.max is None or value <= column.max for value in values)
 
 
+def test_a_missing_date_has_no_other_hours(demo: Demo) -> None:
+    column = Column(type="datetime")
+    assert grid(Change("x", "hour"), {"x": None}, column, demo.served().plan) == []
+
+
+def test_listed_numbers_are_typed_and_compared(demo: Demo) -> None:
+    column = Column(type="integer", values=(3, 1, 2))
+    plan = demo.served().plan
+    assert not make_field("x", column, plan, 1).closed
+    assert sorted(grid(Change("x", "value"), {"x": 2}, column, plan), key=str) == [1, 2, 3, None]
+
+
 def test_reasons_add_up_to_the_answer(demo: Demo) -> None:
     answer = demo.predict({field.name: field.start for field in demo.fields()})
     reasons = demo.reasons(answer)
@@ -226,7 +249,9 @@ def test_reasons_add_up_to_the_answer(demo: Demo) -> None:
 def test_plots_show_any_name_as_it_is(odd: Demo) -> None:
     answer = odd.predict(texts(odd.examples()[0]))
     drawn = [plots.reasons(odd.reasons(answer), odd.about(answer))]
-    drawn += [plots.what_if(odd.what_if(answer, change), "p <&> $x$") for change in odd.changes()]
+    found = [odd.what_if(answer, change) for change in odd.changes()]
+    drawn += [plots.what_if(one, "p <&> $x$") for one in found if one is not None]
+    assert len(drawn) == 1 + len(found)
     said = ["".join(ET.fromstring(picture).itertext()) for picture in drawn]
     assert "<b>Sorte</b>" in said[0]
     assert all("p <&> $x$" in text for text in said[1:])
