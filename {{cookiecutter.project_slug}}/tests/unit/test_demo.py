@@ -72,6 +72,12 @@ def odd(project: Make) -> Demo:
     return Demo(config)
 
 
+def with_store(config: Config, store: Path) -> Config:
+    values = config.model_dump(by_alias=True)
+    values["serve"] |= {"store": str(store), "poll_seconds": 0.05}
+    return Config.model_validate(values)
+
+
 def texts(row: dict[str, Any]) -> dict[str, str]:
     return {name: shown(value) for name, value in row.items()}
 
@@ -246,6 +252,22 @@ def test_reasons_add_up_to_the_answer(demo: Demo) -> None:
         assert 1 / (1 + np.exp(-reasons.raw)) == pytest.approx(second, abs=1e-4)
 
 
+def test_a_model_that_gives_no_reasons_still_answers(
+    promoted: SimpleNamespace, tmp_path: Path
+) -> None:
+    shutil.copytree(promoted.bundle.path, tmp_path / "v0.1")
+    (tmp_path / "v0.1/model.txt").unlink(missing_ok=True)
+    metadata = json.loads((tmp_path / "v0.1/metadata.json").read_text("utf-8"))
+    (tmp_path / "v0.1/metadata.json").write_text(json.dumps(metadata | {"reasons": None}), "utf-8")
+    pointer = {"version": "v0.1", "previous": None}
+    (tmp_path / "champion.json").write_text(json.dumps(pointer), "utf-8")
+    demo = Demo(with_store(promoted.config, tmp_path))
+    answer = demo.predict({field.name: field.start for field in demo.fields()})
+    assert answer.result
+    with pytest.raises(UserError, match="no reasons"):
+        demo.reasons(answer)
+
+
 def test_plots_show_any_name_as_it_is(odd: Demo) -> None:
     answer = odd.predict(texts(odd.examples()[0]))
     drawn = [plots.reasons(odd.reasons(answer), odd.about(answer))]
@@ -266,9 +288,7 @@ def test_a_new_champion_answers(promoted: SimpleNamespace, tmp_path: Path) -> No
     for version in ("v0.1", "v0.2"):
         shutil.copytree(promoted.bundle.path, tmp_path / version)
     point("v0.1")
-    values = promoted.config.model_dump(by_alias=True)
-    values["serve"] |= {"store": str(tmp_path), "poll_seconds": 0.05}
-    demo = Demo(Config.model_validate(values))
+    demo = Demo(with_store(promoted.config, tmp_path))
     assert demo.served().version == "v0.1"
     point("v0.2")
     time.sleep(0.1)
@@ -278,10 +298,8 @@ def test_a_new_champion_answers(promoted: SimpleNamespace, tmp_path: Path) -> No
 
 
 def test_without_a_champion_it_says_what_to_do(promoted: SimpleNamespace, tmp_path: Path) -> None:
-    values = promoted.config.model_dump(by_alias=True)
-    values["serve"] |= {"store": str(tmp_path)}
     with pytest.raises(UserError, match="make all") as refused:
-        Demo(Config.model_validate(values))
+        Demo(with_store(promoted.config, tmp_path))
     assert refused.value.code == 1
 
 
