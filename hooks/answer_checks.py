@@ -44,8 +44,8 @@ EXAMPLES = {
 IMPORT_NAMES = set(
     """
     antlr4 attr cfnlint dateutil dotenv engineio git google graphql grimp importlinter
-    ipykernel_launcher isympy jsonpatch_cli jupyter markdown_it mpl_toolkits mypyc opentelemetry
-    pip pkg_resources py pylab pytest_locust rpds ruamel setuptools sklearn socketio websocket
+    ipykernel_launcher isympy jsonpatch_cli jupyter markdown_it mpl_toolkits multipart mypyc
+    opentelemetry pip pkg_resources py pylab pytest_locust rpds ruamel setuptools sklearn socketio websocket
     wheel yaml zmq zope
     """.split()
 )
