@@ -37,7 +37,9 @@ def entry(name: str, default: Any, prompt: Any) -> str:
             mark = " (default)" if choice == default[0] else ""
             label = prompt[choice].removeprefix(choice).strip().removeprefix("(")
             says = f": {label.removesuffix(')')}" if label else ""
-            lines.append(f"- `{choice}`{mark}{says}{paths(f'{name}={choice}')}")
+            brings = paths(f"{name}={choice}")
+            stop = "." if brings and says else ""
+            lines.append(f"- `{choice}`{mark}{says}{stop}{brings}")
     elif isinstance(default, bool):
         answer = "yes" if default else "no"
         lines = [f"{prompt} Default: {answer}.{paths(name)}"]
@@ -52,13 +54,19 @@ def shown(default: str) -> str:
 
 
 def paths(part: str) -> str:
-    """Name the files that only this answer brings."""
+    """Name the files that this answer brings and others do not."""
     spec = importlib.util.spec_from_file_location("hook", ROOT / "hooks/post_gen_project.py")
     assert spec is not None
     assert spec.loader is not None
     hook = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hook)
-    only = hook.OPTIONAL.get(part, [])
+    question, _, choice = part.partition("=")
+    only = [
+        path
+        for name, paths in hook.OPTIONAL.items()
+        if name.partition("=")[0] == question and choice in name.partition("=")[2].split(",")
+        for path in paths
+    ]
     return " Brings " + ", ".join(f"`{path}`" for path in only) + "." if only else ""
 
 

@@ -12,16 +12,19 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-# A part is the name of a yes/no question, or question=choice. It stays when the answer chooses it;
-# otherwise its paths go. A path that is listed under two parts needs both.
+# A part is the name of a yes/no question, question=choice, or question=choice,choice. It stays when
+# the answer chooses it; otherwise its paths go. A path that is listed under two parts needs both.
 OPTIONAL: dict[str, list[str]] = {
     "notebooks": ["notebooks", "tests/integration/test_notebooks.py"],
+    "demo_app=gradio,fastapi": ["app", "tests/unit/test_demo.py", "tests/integration/test_app.py"],
+    "demo_app=gradio": ["app/blocks.py", "tests/unit/test_blocks.py"],
+    "demo_app=fastapi": ["app/page.py", "app/page.html.j2", "tests/unit/test_page.py"],
 }
 
 
 def is_chosen(part: str, answers: dict[str, Any]) -> bool:
-    question, _, choice = part.partition("=")
-    return bool(answers[question] == choice) if choice else bool(answers[question])
+    question, _, choices = part.partition("=")
+    return answers[question] in choices.split(",") if choices else bool(answers[question])
 
 
 def prune(root: Path, answers: dict[str, Any]) -> None:

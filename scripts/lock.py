@@ -14,16 +14,19 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1] / "{{cookiecutter.project_slug}}"
-REQUIREMENTS = ("requirements-serve.txt", "requirements.in", "requirements-dev.txt")
-# What the extras in pyproject.toml and the parts that are not in the two lists above ask for.
+REQUIREMENTS = (
+    "requirements-serve.txt",
+    "requirements.in",
+    "requirements-dev.txt",
+    "app/requirements.txt",
+)
+# What the extras in pyproject.toml and the parts that are not in the lists above ask for.
 ELSEWHERE = [
     "adlfs",
     "gcsfs",
     "setuptools",
     "mlflow",
-    "gradio",
     "locust",
-    "playwright",
     "pytest-xdist",
 ]
 HEADER = """\

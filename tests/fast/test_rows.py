@@ -36,6 +36,18 @@ ROWS = [
 # Words of a part that must not stand in a project without it.
 WORDS = {
     "notebooks": ["notebook", "jupyter", "ipynb", "nbclient", "ipykernel"],
+    "demo_app=gradio,fastapi": [
+        "demo",
+        "playwright",
+        "chromium",
+        "browser_path",
+        "7860",
+        "make app",
+        "app/",
+        "app.app",
+    ],
+    "demo_app=gradio": ["gradio", "blocks.py", "test_blocks"],
+    "demo_app=fastapi": ["page.py", "page.html", "test_page", "markdown-it", "markdown_it"],
 }
 # It pins every part's packages, so that any set of answers is reproducible.
 SUPERSET = "constraints.txt"

@@ -28,15 +28,19 @@ def assert_clean(project: Path) -> None:
 
 
 @pytest.mark.parametrize("answers", [{}, minimal()], ids=["default", "minimal"])
-def test_first_day(answers: Answers, bake: Baker) -> None:
+def test_first_day(answers: Answers, bake: Baker, chromium: str) -> None:
     """The README's commands, in the project's own environment."""
     project = bake.anew(**answers)
     run("git", "init", "--quiet", "--initial-branch=main", cwd=project)
     run("git", "add", "--all", cwd=project)
     identity = ("-c", "user.name=Test", "-c", "user.email=test@example.com")
     run("git", *identity, "commit", "--quiet", "--message=made", cwd=project)
-    for target in ("help", "setup", "all", "predict", "load-test", "test", "lint"):
-        run("make", target, cwd=project)
+    said = {
+        target: run("make", target, cwd=project, PYTEST_ADDOPTS="-v")
+        for target in ("help", "setup", "all", "predict", "load-test", "test", "lint")
+    }
+    if answers.get("demo_app") != "none":
+        assert "test_a_person_tries_the_model PASSED" in said["test"]
     assert_trained(project)
     assert_clean(project)
     with (project / "artifacts/predictions.csv").open(encoding="utf-8", newline="") as file:

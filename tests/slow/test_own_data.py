@@ -12,6 +12,20 @@ import pytest
 
 from tests.slow.projects import Installer, run
 
+DEMO = """
+from app.blocks import page
+from app.demo import Demo, shown
+from flight_delays.config import load_config
+
+demo = Demo(load_config())
+for row in demo.examples():
+    answer = demo.predict({name: shown(value) for name, value in row.items()})
+    assert answer.row == row, (answer.row, row)
+    demo.reasons(answer)
+    for change in demo.changes():
+        demo.what_if(answer, change)
+page(demo)
+"""
 Table = tuple[str, list[str], list[list[Any]]]
 ROWS = 1500
 
@@ -97,6 +111,7 @@ def test_unseen_table_runs(make: Callable[[random.Random], Table], installed: In
         predicted = list(csv.DictReader(file))
     assert len(predicted) == len(rows), "one row out for each row in"
     assert all(row["prediction"] for row in predicted)
+    run(installed.bin / "python", "-c", DEMO, cwd=project)
 
 
 def test_duplicate_columns_are_refused(installed: Installer) -> None:

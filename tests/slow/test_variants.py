@@ -12,6 +12,7 @@ from tests.slow.projects import Installer, assert_trained, run
 VARIANTS: dict[str, Answers] = {
     "regression": {"project_slug": "regression", "task": "regression"},
     "src": {"project_slug": "seed-tree", "package_name": "src"},
+    "plain-pages": {"project_slug": "plain-pages", "demo_app": "fastapi"},
     "long": {
         "project_name": 'Zoë\'s "flights" \\ 100 % 🚀',
         "description": "It's \"late\", isn't it? \\ # <b>50 %</b> 🚀",
@@ -25,7 +26,7 @@ assert all(len(answers["project_slug"]) <= CHECKS.MAX_SLUG for answers in VARIAN
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_variant_runs(variant: str, installed: Installer) -> None:
+def test_variant_runs(variant: str, installed: Installer, chromium: str) -> None:
     """Other tasks and package names pass their types, tests and the whole pipeline."""
     project = installed(VARIANTS[variant])
     command = installed.bin / VARIANTS[variant]["project_slug"]
@@ -35,7 +36,10 @@ def test_variant_runs(variant: str, installed: Installer) -> None:
     run(command, "predict", source, "--out", project / "predictions.parquet", cwd=project)
     run(installed.bin / "mypy", cwd=project)
     run(installed.bin / "lint-imports", cwd=project)
-    run(installed.bin / "pytest", "-q", "tests/unit", cwd=project)
+    said = run(
+        installed.bin / "pytest", "-v", "tests/unit", "tests/integration/test_app.py", cwd=project
+    )
+    assert "test_a_person_tries_the_model PASSED" in said
     assert_metadata(installed.bin / "python", VARIANTS[variant], project)
 
 

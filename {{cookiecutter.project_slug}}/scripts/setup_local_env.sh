@@ -38,6 +38,6 @@ else
     "$PYTHON" -m pip --python .venv/bin/python install --quiet -c constraints.txt uv
 fi
 .venv/bin/uv pip install --quiet --python .venv/bin/python --build-constraints constraints.txt \
-    -c constraints.txt -r requirements-dev.txt -e .
+    -c constraints.txt -r requirements-dev.txt{{ ' -r app/requirements.txt' if cookiecutter.demo_app != 'none' }} -e .
 
 echo "Ready. Next: make all (or .venv/bin/{{ cookiecutter.project_slug }} --help)"

@@ -2,12 +2,20 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import polars as pl
 import pytest
 from hypothesis import strategies as st
@@ -15,7 +23,7 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }} import config as configuration
 from {{ cookiecutter.package_name }}.data import infer, ingest
 from {{ cookiecutter.package_name }}.data.schema import Column
-from {{ cookiecutter.package_name }}.models import evaluate, model_io, train
+from {{ cookiecutter.package_name }}.models import evaluate, model_io, promotion, train
 from {{ cookiecutter.package_name }}.preprocess import pipeline
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +84,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
 
 
 @pytest.fixture(scope="session")
+def promoted(trained: SimpleNamespace) -> SimpleNamespace:
+    """The same, with its version as the champion."""
+    if not (trained.config.paths.models / "champion.json").exists():
+        promotion.promote(trained.config, "v0.1")
+    return trained
+
+
+@pytest.fixture(scope="session")
+def started() -> Callable[..., Any]:
+    """Run a server as a person would: `with started(arguments, folder, path) as server`."""
+    return start
+
+
+@pytest.fixture(scope="session")
 def rows() -> Callable[[dict[str, Column]], st.SearchStrategy[dict[str, Any]]]:
     """Any valid row of a schema's columns, as `rows(columns)`: a strategy of dictionaries."""
 
@@ -83,6 +105,52 @@ def rows() -> Callable[[dict[str, Column]], st.SearchStrategy[dict[str, Any]]]:
         return st.fixed_dictionaries({name: values(column) for name, column in columns.items()})
 
     return strategy
+
+
+@contextmanager
+def start(
+    arguments: Sequence[str], folder: Path, path: str, **environment: str
+) -> Iterator[SimpleNamespace]:
+    """Run `python ARGUMENTS` until the block ends, then stop it with SIGTERM if it still runs.
+
+    Args:
+        arguments: What follows `python`; PORT in it becomes a free one.
+        folder: The working directory.
+        path: The path that answers 200 once the server is ready.
+        environment: Changes of the environment; PORT as above.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    changes = {name: value.replace("PORT", port) for name, value in environment.items()}
+    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+    handle, name = tempfile.mkstemp()  # a pipe that nobody reads would fill up and stop the server
+    process = subprocess.Popen(
+        [sys.executable, *(argument.replace("PORT", port) for argument in arguments)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": paths} | changes,
+        stdout=handle,
+        stderr=subprocess.STDOUT,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < until:
+            try:
+                if httpx.get(url + path).status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        yield SimpleNamespace(process=process, url=url, log=Path(name))
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(timeout=40)
+        os.close(handle)
+        output = Path(name).read_text(encoding="utf-8")
+        os.unlink(name)
+        assert "Traceback" not in output, output
 
 
 def own_data(settings: dict[str, Any]) -> configuration.Config:

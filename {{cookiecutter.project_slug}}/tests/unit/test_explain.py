@@ -24,7 +24,11 @@ from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import estimators, model_io, train
 from {{ cookiecutter.package_name }}.predict import explain
-from {{ cookiecutter.package_name }}.predict.champion import Served, open_served, plain_values
+from {{ cookiecutter.package_name }}.predict.champion import (
+    Served,
+    open_served,
+    plain_values,
+)
 from {{ cookiecutter.package_name }}.predict.explain import Explainer
 from {{ cookiecutter.package_name }}.predict.store import Store
 from {{ cookiecutter.package_name }}.preprocess import pipeline

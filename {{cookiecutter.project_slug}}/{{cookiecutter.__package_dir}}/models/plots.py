@@ -97,7 +97,7 @@ def confusion(evaluation: Evaluation) -> bytes:
     how = f"threshold {evaluation.threshold:g}" if two else "most probable class"
     width = WIDTH if two else max(WIDTH, 1.8 + 0.62 * size * len(tables), 8.6 * both)
     height = 3.9 if two else max(4.0, 1.5 + 0.52 * size)
-    with _panels(width, height, len(tables), sharey=True) as (all_axes, png):
+    with panels(width, height, len(tables), sharey=True) as (all_axes, png):
         for axes, (name, table) in zip(all_axes, tables, strict=True):
             _matrix(axes, table, names)
             axes.set(xlabel="Predicted", title=name if both else f"Confusion ({how})")
@@ -139,8 +139,8 @@ def scores(evaluation: Evaluation, truth: Rows, model: Array, baseline: Array) -
     classes = evaluation.classes or ()
     if len(classes) == 2:
         score, reference = model[:, 1], baseline[:, 1]
-        groups = [(truth == 0, _short(classes[0]), MODEL), (truth == 1, _short(classes[1]), OTHER)]
-        label = f"Predicted probability of {_short(classes[1])}"
+        groups = [(truth == 0, short(classes[0]), MODEL), (truth == 1, short(classes[1]), OTHER)]
+        label = f"Predicted probability of {short(classes[1])}"
     else:
         score, reference = model.max(axis=1), baseline.max(axis=1)
         right = model.argmax(axis=1) == truth
@@ -169,7 +169,7 @@ def predicted_true(evaluation: Evaluation, truth: Array, model: Array, baseline:
     """True value against prediction, for the model and for the baseline."""
     part = _thin(len(truth))
     unit = _unit(evaluation)
-    with _panels(8.6, 4.4, 2, sharey=True) as (all_axes, png):
+    with panels(8.6, 4.4, 2, sharey=True) as (all_axes, png):
         both = np.concatenate([truth, model]) if len(truth) else np.array([0.0, 1.0])
         low, high = float(both.min()), float(both.max())
         pad = 0.03 * (high - low) or 1.0
@@ -179,8 +179,8 @@ def predicted_true(evaluation: Evaluation, truth: Array, model: Array, baseline:
             axes.plot([low, high], [low, high], color=INK, lw=0.8, ls=":")
             axes.scatter(said[part], truth[part], s=9, color=color, alpha=0.35, lw=0)
             axes.set(xlim=(low - pad, high + pad), ylim=(low - pad, high + pad))
-            axes.set(xlabel=f"Predicted {_short(evaluation.target)}{unit}", title=name)
-        all_axes[0].set_ylabel(f"True {_short(evaluation.target)}{unit}")
+            axes.set(xlabel=f"Predicted {short(evaluation.target)}{unit}", title=name)
+        all_axes[0].set_ylabel(f"True {short(evaluation.target)}{unit}")
         return png()
 
 
@@ -188,7 +188,7 @@ def residuals(evaluation: Evaluation, truth: Array, model: Array, baseline: Arra
     """Distribution of true - predicted, and how it changes with the prediction."""
     unit = _unit(evaluation)
     part = _thin(len(truth))
-    with _panels(8.6, 4.0, 2) as ((left, right), png):
+    with panels(8.6, 4.0, 2) as ((left, right), png):
         ours, theirs = truth - model, truth - baseline
         both = np.concatenate([ours, theirs]) if len(truth) else np.zeros(2)
         low, high = (float(edge) for edge in np.quantile(both, [0.005, 0.995]))
@@ -238,7 +238,7 @@ def importance(evaluation: Evaluation) -> bytes:
         axes.barh(places, means, xerr=[one.spread for one in shown], color=MODEL, height=0.68,
                   error_kw={"ecolor": INK, "elinewidth": 0.9, "capsize": 2})  # fmt: skip
         axes.axvline(0, color=INK, lw=0.8)
-        axes.set_yticks(places, [_short(one.name) for one in shown])
+        axes.set_yticks(places, [short(one.name) for one in shown])
         axes.grid(visible=False, axis="y")
         label = METRICS[evaluation.primary].label
         axes.set_xlabel(f"{label} lost when the input is shuffled")
@@ -257,7 +257,7 @@ def slices(evaluation: Evaluation, column: str) -> bytes:
     ours = [one.model for one in found if one is not None]
     theirs = [one.baseline for one in found if one is not None]
     apart = _far(ours, theirs)
-    with _panels(
+    with panels(
         WIDTH,
         1.5 + 0.31 * len(shown),
         1 + apart,
@@ -305,14 +305,14 @@ def slices(evaluation: Evaluation, column: str) -> bytes:
                     ls="",
                     label=label,
                 )
-        left.set_yticks(range(len(shown)), [f"{_short(s.value)}  ({s.rows:,})" for s in shown])
+        left.set_yticks(range(len(shown)), [f"{short(s.value)}  ({s.rows:,})" for s in shown])
         left.set_ylim(-0.7, len(shown) - 0.3)
         better = "higher is better" if metric.higher_is_better else "lower is better"
         unit = _unit(evaluation) if metric.in_target_unit else ""
         for axes in all_axes:
             axes.grid(visible=False, axis="y")
             axes.set_xlabel(metric.label + unit if apart else f"{metric.label}{unit}, {better}")
-        title = f"By {_short(column)} (rows)"
+        title = f"By {short(column)} (rows)"
         if apart:
             left.set_title("Model")
             right.set_title("Baseline (another scale)")
@@ -343,7 +343,7 @@ def learning_curve(evaluation: Evaluation) -> bytes:
 
 
 @contextmanager
-def _panels(
+def panels(
     width: float, height: float, columns: int, **options: Any
 ) -> Iterator[tuple[list[Axes], Png]]:
     """Give a figure in the house style; no global state of matplotlib is touched."""
@@ -367,7 +367,7 @@ def _panels(
 
 @contextmanager
 def _figure(width: float, height: float) -> Iterator[tuple[Axes, Png]]:
-    with _panels(width, height, 1) as ((axes,), png):
+    with panels(width, height, 1) as ((axes,), png):
         yield axes, png
 
 
@@ -380,7 +380,7 @@ def _curves(classes: Sequence[str], truth: Rows) -> Iterator[tuple[str, int, str
     frequent = np.argsort(-counts, kind="stable")[:MOST_CURVES]
     for number, color in zip(sorted(frequent), CLASS_COLORS, strict=False):
         if counts[number]:
-            yield _short(classes[number]), int(number), color
+            yield short(classes[number]), int(number), color
 
 
 def _once(classes: Sequence[str], truth: Rows) -> Iterator[tuple[str | None, int]]:
@@ -412,7 +412,7 @@ def _matrix(axes: Axes, counts: Array, names: list[str]) -> None:
 def _merged(classes: Sequence[str], confusion: list[list[int]]) -> tuple[Array, list[str]]:
     """Return the confusion matrix of the most frequent classes, the rest merged into one."""
     counts = np.asarray(confusion, dtype=np.float64)
-    names = [_short(name) for name in classes]
+    names = [short(name) for name in classes]
     if len(names) <= LONGEST_MATRIX:
         return counts, names
     kept = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[: LONGEST_MATRIX - 1])
@@ -453,7 +453,7 @@ def _thin_curve(x: Array, y: Array) -> tuple[Array, Array]:
     return x[kept], y[kept]
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """Cut a long name to what fits beside an axis."""
     line = " ".join(name.split())
     return line if len(line) <= LABEL_LENGTH else line[: LABEL_LENGTH - 3] + "..."

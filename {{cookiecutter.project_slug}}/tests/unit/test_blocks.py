@@ -1,0 +1,63 @@
+"""The demo's page in Gradio: widgets for every type, nothing from elsewhere, no HTML from data."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from app import blocks
+from app.demo import Demo, Field
+
+
+@pytest.fixture(scope="module")
+def demo(promoted: SimpleNamespace) -> Demo:
+    return Demo(promoted.config)
+
+
+@pytest.fixture(scope="module")
+def config(demo: Demo) -> dict[str, Any]:
+    """The page as the browser gets it."""
+
+    async def build() -> dict[str, Any]:
+        blocks.application(demo)
+        return dict(blocks.page(demo).get_config_file())
+
+    return asyncio.run(build())  # without a running loop Gradio makes some that are never closed
+
+
+def test_every_field_has_a_widget(demo: Demo, config: dict[str, Any]) -> None:
+    labels = [part["props"].get("label") for part in config["components"]]
+    for field in demo.fields():
+        assert field.name in labels
+
+
+def test_nothing_comes_from_elsewhere(demo: Demo, config: dict[str, Any]) -> None:
+    assert not config["analytics_enabled"]
+    assert config["stylesheets"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "closed", "missing", "shows"),
+    [
+        ("number", (), False, "(missing)", ""),
+        ("text", (), False, None, ""),
+        ("choice", ("a", "b"), True, "(missing)", "(missing)"),
+        ("choice", ("a", "b"), False, None, ""),
+        ("yes-no", ("yes", "no"), True, "(missing)", "(missing)"),
+    ],
+)
+def test_an_unknown_value_is_shown_as_such(
+    kind: Any, known: tuple[str, ...], closed: bool, missing: str | None, shows: str
+) -> None:
+    widget = blocks.widget(Field("x", kind, "", known, closed, missing, ""), "x")
+    assert (widget.value or "") == shows
+    if kind == "choice":
+        assert isinstance(widget, gr.Dropdown)
+        assert widget.allow_custom_value is not closed
+
+
+def test_text_is_no_html() -> None:
+    assert "<b>" not in blocks.mistakes(["<b>x</b>"])
+    assert "<b>" not in blocks.card("<b>x</b>", "")
