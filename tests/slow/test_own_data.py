@@ -71,7 +71,7 @@ def dates_and_text(rng: random.Random) -> Table:
 
 
 def odd_names_and_missing_targets(rng: random.Random) -> Table:
-    """Names with spaces, umlauts and dots; one target in twenty is missing."""
+    """Names with blanks, umlauts, dots and quotes; one target in twenty is missing."""
     rows = []
     for _ in range(ROWS):
         size, share = rng.uniform(0, 10), rng.random()
@@ -79,7 +79,7 @@ def odd_names_and_missing_targets(rng: random.Random) -> Table:
         when = rng.choice(["früh", "spät, sehr", 'a "b"', ""])
         known = target if rng.random() > 0.05 else ""
         rows.append([round(size, 3), round(share, 4), when, known])
-    return "Größe in m²", ["Länge (cm)", "a.b.c", "Wann ist's?", "Größe in m²"], rows
+    return "Größe in m²", ['Länge ("cm\\")', "a.b.c", "Wann ist's?", "Größe in m²"], rows
 
 
 TABLES = [

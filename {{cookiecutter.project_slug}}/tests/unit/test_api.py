@@ -22,9 +22,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.config import Config
-from {{ cookiecutter.package_name }}.data.schema import load_schema
+from {{ cookiecutter.package_name }}.data.schema import Column, load_schema
 from {{ cookiecutter.package_name }}.models import promotion
 from {{ cookiecutter.package_name }}.predict.api import create_app
+from {{ cookiecutter.package_name }}.predict.contract import Contract, InvalidError
 
 Start = Callable[..., httpx.Client]
 
@@ -189,6 +190,18 @@ def test_fast_and_full_checks_agree(trained: SimpleNamespace, api: SimpleNamespa
             body = json.dumps({**good, name: value}).encode()
             fast = api.client.post("/predict", content=body).status_code == 200
             assert fast == _accepted(contract.model, {**good, name: value}), (name, value)
+
+
+def test_columns_may_be_called_anything() -> None:
+    names = ["plain", 'wei"rd', "back\\slash", "ta\tb", "f1", "Größe 🚀"]
+    columns = {name: Column(type="float", nullable=False, max=9) for name in names}
+    contract = Contract(columns, 10)
+    row = {name: float(i) for i, name in enumerate(names)}
+    assert contract.read(json.dumps(row).encode()) == ([row], False)
+    assert contract.read(json.dumps([row, row]).encode()) == ([row, row], True)
+    with pytest.raises(InvalidError) as refused:
+        contract.read(json.dumps({**row, 'wei"rd': 10, "f2": 1}).encode())
+    assert {mistake.field for mistake in refused.value.mistakes} == {'wei"rd', "f2"}
 
 
 def _accepted(model: Any, values: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ the same body goes through an equal pydantic model, which names them all and als
 OpenAPI document. A test holds both equal.
 """
 
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
@@ -63,8 +64,11 @@ class Contract:
             kind = msgspec_type(column)
             fields.append((attribute, kind | None, None) if column.nullable else (attribute, kind))
         fields.sort(key=len)  # required ones first, as in a function's arguments
+        # msgspec takes no name that JSON escapes: such columns get one that nobody can guess.
+        self._escaped = {name: secrets.token_hex(8) for name in columns if _is_escaped(name)}
+        rename = {a: self._escaped.get(name, name) for a, name in self._names.items()}
         row: type[msgspec.Struct] = msgspec.defstruct(
-            "Row", fields, rename=self._names, forbid_unknown_fields=True, kw_only=True, gc=False
+            "Row", fields, rename=rename, forbid_unknown_fields=True, kw_only=True, gc=False
         )
         self._one = msgspec.json.Decoder(row).decode
         self._rows: Any = list[row]  # type: ignore[valid-type]  # made at run time
@@ -105,7 +109,10 @@ class Contract:
         return rows, many
 
     def _read_again(self, body: bytes, error: Exception) -> tuple[list[Any], bool]:
-        """Read a body that was refused; to JSON Schema 3.0 is an integer, to msgspec it is not."""
+        """Read a body that was refused, though it may be right.
+
+        To JSON Schema 3.0 is an integer, to msgspec it is not; nor does it take every name.
+        """
         try:
             content = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
@@ -116,9 +123,14 @@ class Contract:
             if isinstance(row, dict):
                 row |= {name: _whole(row[name]) for name in self._integers if name in row}
         try:
-            return msgspec.convert(rows, self._rows), many
+            return msgspec.convert([self._renamed(row) for row in rows], self._rows), many
         except msgspec.ValidationError:
             raise InvalidError(self.explain(content, error)) from None
+
+    def _renamed(self, row: Any) -> Any:
+        if not self._escaped or not isinstance(row, dict):
+            return row
+        return {self._escaped.get(key, key): value for key, value in row.items()}
 
     @cached_property
     def model(self) -> type[BaseModel]:
@@ -227,6 +239,10 @@ def _bounds(column: Column) -> dict[str, Any]:
         if isinstance(value, int | float):
             bounds[key] = int(value) if column.type == "integer" else float(value)
     return bounds
+
+
+def _is_escaped(name: str) -> bool:
+    return any(character in '"\\' or character < " " for character in name)
 
 
 def _whole(value: Any) -> Any:
