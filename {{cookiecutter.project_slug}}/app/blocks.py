@@ -122,7 +122,7 @@ def page(demo: Demo) -> gr.Blocks:
                 choice = gr.Dropdown(changes, label="What if another value stood here?")
                 changed = gr.HTML(elem_id="what-if")
         with gr.Tab("Model card"):
-            gr.Markdown(demo.card())
+            gr.Markdown(demo.card)  # read anew for each visitor
         outputs = [said, why, changed]
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         asked = [choice, *inputs]

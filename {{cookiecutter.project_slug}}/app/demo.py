@@ -39,6 +39,8 @@ EXAMPLE_COLUMNS = 4
 POINTS = 50  # predictions of one what-if, at most
 LEVELS = 24  # bars of one what-if, at most
 SPREAD = 2  # standard deviations of the training rows that a what-if reaches to both sides
+FARTHEST = 1e300  # beyond it a difference may be infinite
+FIRST, LAST = datetime(1, 1, 3), datetime(9999, 12, 29)  # an axis of dates goes a bit further
 WHOLE_DAYS = 24  # days before and after
 NO_WHAT_IF = "Nothing to compare: no other values are known."
 WHAT_IF_TEXT = "Orange is the case at hand; all its other values stay as they are."
@@ -266,7 +268,7 @@ class Demo:
         unit = f" ({found.unit})" if explained(given) is not None else unit
         return (
             f"What points right {what} {self.about(given)}{more}. Together the bars lead from "
-            f"{number(found.base)}, where no value is known, to {number(found.raw)}{unit}."
+            f"{number(found.base)}, the model's base value, to {number(found.raw)}{unit}."
         )
 
     def what_if_title(self, given: Answer) -> str:
@@ -388,12 +390,12 @@ def shown(value: Any, missing: str = "") -> str:
     return str(value)
 
 
-def brief(value: Any) -> str:
+def brief(value: Any, missing: str = MISSING) -> str:
     """Write a value of a row in a few characters, to be read and not to be typed."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         text = plain_number(value) if abs(value) >= 10_000 else f"{value:.5g}"
         return text.replace("-", "\N{MINUS SIGN}")
-    return short(shown(value, MISSING))
+    return short(shown(value, missing))
 
 
 def number(value: float) -> str:
@@ -476,6 +478,8 @@ def _numbers(name: str, now: Any, column: Column, plan: Plan) -> list[Any]:
         first, last = ends
     else:
         return []
+    if not -FARTHEST < first <= last < FARTHEST:
+        return []
     steps = [first + (last - first) * i / (POINTS - 1) for i in range(POINTS)]
     if column.type == "integer":
         inside = (round(value) for value in steps)
@@ -497,7 +501,9 @@ def _moments(change: Change, now: datetime, column: Column) -> Iterator[datetime
             moment = now.replace(hour=number) if change.step == "hour" else now + timedelta(number)
         except OverflowError:
             continue
-        if low.replace(tzinfo=None) <= moment <= high.replace(tzinfo=None):
+        if FIRST <= moment <= LAST and low.replace(tzinfo=None) <= moment <= high.replace(
+            tzinfo=None
+        ):
             yield moment
 
 

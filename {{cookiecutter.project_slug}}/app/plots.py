@@ -1,9 +1,12 @@
 """The two plots of the page as SVG text: colours follow the page, letters are the reader's own."""
 
 import re
+import threading
+from collections.abc import Callable
 from datetime import datetime
+from functools import wraps
 from io import StringIO
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from {{ cookiecutter.package_name }}.models.plots import (
     BASELINE,
@@ -30,8 +33,23 @@ VARIABLES = {
     OTHER: "--plot-other",
 }
 KEEP_TEXT = {"svg.fonttype": "none"}
+UNKNOWN = "(missing or unknown)"
+DRAWING = threading.Lock()
+Draw = TypeVar("Draw", bound=Callable[..., str])
 
 
+def one_at_a_time(draw: Draw) -> Draw:
+    """Let one thread draw at a time: the style that is set meanwhile is matplotlib's for all."""
+
+    @wraps(draw)
+    def drawn(*given: Any) -> str:
+        with DRAWING:
+            return draw(*given)
+
+    return cast(Draw, drawn)
+
+
+@one_at_a_time
 def reasons(found: Reasons, title: str) -> str:
     """Draw what each input adds to the prediction: the largest ten, the rest as one bar.
 
@@ -40,7 +58,9 @@ def reasons(found: Reasons, title: str) -> str:
         title: What they are, and in which unit.
     """
     ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
-    bars = [(f"{short(name)} = {brief(found.values[name])}", share) for name, share in ranked]
+    bars = [
+        (f"{short(name)} = {brief(found.values[name], UNKNOWN)}", share) for name, share in ranked
+    ]
     if len(bars) > MOST_BARS + 1:
         rest = [share for _, share in bars[MOST_BARS:]]
         bars = [*bars[:MOST_BARS], (f"{len(rest)} others", sum(rest))]
@@ -68,6 +88,7 @@ def reasons(found: Reasons, title: str) -> str:
         return svg(axes.figure)
 
 
+@one_at_a_time
 def what_if(found: WhatIf, title: str) -> str:
     """Draw the predictions for other values: a line for numbers and dates, else one bar each.
 
@@ -106,7 +127,7 @@ def _line(found: WhatIf, title: str) -> str:
         axes.plot(found.values, found.predicted, color=MODEL, lw=1.8)
         _threshold(axes.axhline, found)
         value, predicted = found.now
-        if value is not None:
+        if value is not None and found.values[0] <= value <= found.values[-1]:
             axes.plot([value], [predicted], marker="o", ms=8, color=OTHER, zorder=3, clip_on=False)
         hours = found.change.step == "hour"
         axes.set_xlabel("Hour of that day" if hours else short(found.change.column))

@@ -1,10 +1,12 @@
 """The demo: its form is the schema's, and it says what the API says."""
 
 import json
+import re
 import shutil
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -278,6 +280,33 @@ def test_plots_show_any_name_as_it_is(odd: Demo) -> None:
     assert "<b>Sorte</b>" in said[0]
     assert all("p <&> $x$" in text for text in said[1:])
     assert 'a "b" <i>' in "".join(said)
+
+
+def test_visitors_at_once_see_the_same_picture(demo: Demo) -> None:
+    import matplotlib as mpl
+
+    answer = demo.predict(texts(demo.examples()[0]))
+    found = demo.reasons(answer)
+    before = dict(mpl.rcParams)
+    with ThreadPoolExecutor(6) as pool:
+        drawn = list(pool.map(lambda _: plots.reasons(found, "x"), range(24)))
+    # Parts of a picture that refer to each other are named at random.
+    assert len({re.sub(r"[a-z]\w{10,}", "", one) for one in drawn}) == 1
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("edge", ["0001-01-01 00:00", "9999-12-31 23:59"])
+def test_dates_at_the_ends_of_the_calendar_are_drawn(demo: Demo, edge: str) -> None:
+    moments = [name for name, c in demo.contract.columns.items() if c.type == "datetime"]
+    if not moments:
+        pytest.skip(
+            "this project has no column of dates: what-ifs at the calendar's ends not drawn"
+        )
+    answer = demo.predict({**texts(demo.examples()[0]), moments[0]: edge})
+    for step in ("hour", "day"):
+        found = demo.what_if(answer, Change(moments[0], step))
+        if found is not None:
+            assert plots.what_if(found, "x").startswith("<svg")
 
 
 def test_a_new_champion_answers(promoted: SimpleNamespace, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, date, datetime
 from itertools import product
 from typing import Any
 
@@ -103,6 +103,9 @@ HELPERS = [
     (ad_hoc(lambda a, b: (a > 0) & ((b <= 1) | (a != b)), "a b"), "float float"),
     (ad_hoc(lambda a: a * 1, "a"), "boolean"),
     (ad_hoc(lambda a: h.one_of(a, ["a", "b"]), "a"), "category"),
+    (ad_hoc(lambda a: h.one_of(a, [0, 1.0, -1]), "a"), "float"),
+    (ad_hoc(lambda t: h.where(t < datetime(2013, 1, 1), 1.0, 0.0), "t"), "datetime"),
+    (ad_hoc(lambda t: h.hours_between(datetime(2013, 1, 1), t), "t"), "datetime"),
     (ad_hoc(lambda a: h.where(a < 1, "low", "high"), "a", "category"), "float"),
     (ad_hoc(lambda a, b: h.join("|", a, "x", b), "a b", "category"), "category category"),
     (ad_hoc(lambda a: h.where(a >= h.sqrt(a), a, h.log(2) - a), "a"), "float"),
@@ -185,6 +188,11 @@ MISTAKES = [
     (lambda a: a + "x", "number", "takes a number, not a text"),
     (lambda a: 1.0 if a > 0 else 2.0, "number", "where"),
     (lambda a: None, "number", "not NoneType"),
+    (lambda a: (a > 0) + (a > 1), "number", "where"),
+    (lambda a: (a > 1) * 2, "number", "where"),
+    (lambda a: -(a > 1), "number", "where"),
+    (lambda a: h.where(h.one_of(a, ["x"]), 1.0, 0.0), "number", "no number"),
+    (lambda a: h.where(h.one_of(a, [math.nan]), 1.0, 0.0), "number", "no number"),
 ]
 
 
@@ -194,6 +202,13 @@ def test_mistakes_in_a_definition_are_found_before_any_row(
 ) -> None:
     with pytest.raises(TypeError, match=message):
         ad_hoc(function, "a", kind).row_function({"a": "float"})
+
+
+@pytest.mark.parametrize("constant", [date(2013, 1, 1), datetime(2013, 1, 1, tzinfo=UTC)])
+def test_moments_are_datetimes_without_a_zone(constant: date) -> None:
+    feature = ad_hoc(lambda t: h.where(t < constant, 1.0, 0.0), "t")
+    with pytest.raises(TypeError, match="takes a moment"):
+        feature.row_function({"t": "datetime"})
 
 
 def test_single_rows_need_no_polars() -> None:

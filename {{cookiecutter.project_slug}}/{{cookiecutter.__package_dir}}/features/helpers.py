@@ -119,9 +119,10 @@ def feature(
         wanted = arguments if columns is None else tuple(columns)
         if name in FEATURES:
             raise ValueError(f"two features are named {name}")
-        if not wanted or len(wanted) != len(arguments):
+        if not wanted or len(wanted) != len(arguments) or len(set(wanted)) != len(wanted):
             raise ValueError(
-                f"feature {name} takes {len(arguments)} columns {arguments}, not {wanted}"
+                f"feature {name} takes {len(arguments)} columns {arguments}, none twice, "
+                f"not {wanted}"
             )
         FEATURES[name] = Feature(name, wanted, kind, function)
         return function
@@ -150,7 +151,9 @@ def one_of(x: Column, values: Sequence[str | float]) -> Column:
     """Return the condition that x is one of some constants."""
     if isinstance(x, Symbol):
         return x.trace.contains(x, values)
-    return x in values if _is_constant(x) else x.is_in(list(values))
+    if _is_constant(x):
+        return x in values
+    return x.is_in([value if isinstance(value, str) else float(value) for value in values])
 
 
 def join(separator: str, *texts: Column) -> Column:

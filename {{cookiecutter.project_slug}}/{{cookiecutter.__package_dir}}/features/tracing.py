@@ -9,7 +9,7 @@ NaN, never an error; comparisons are those of polars, where NaN equals itself an
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import datetime
 from typing import Any, Literal, NoReturn, TypeAlias
 
 Sort: TypeAlias = Literal["number", "text", "moment", "condition"]
@@ -94,6 +94,9 @@ class Trace:
 
     def contains(self, x: "Symbol", values: Sequence[str | float]) -> "Symbol":
         """Write the condition that a value is one of some constants."""
+        for value in values:
+            if sort_of(value) != x.sort or value != value:
+                raise TypeError(f"one_of: {value!r} is no {x.sort} that a column can hold")
         return self.write(f"{x.name} in {self.source(frozenset(values))}", "condition")
 
     def source(self, value: Any) -> str:
@@ -219,6 +222,8 @@ def sort_of(value: Any) -> Sort | None:
     """Return the sort of a symbol or a constant, or None where it is neither."""
     if isinstance(value, Symbol):
         return value.sort
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return None  # a table's datetimes have no zone
     for types, sort in CONSTANTS:
         if isinstance(value, types):
             return sort
@@ -238,11 +243,11 @@ def call(source: str, wanted: Sort, sort: Sort, *operands: Any) -> Symbol:
         TypeError: An operand has another sort.
     """
     for operand in operands:
-        if sort_of(operand) != wanted and not (
-            wanted == "number" and sort_of(operand) == "condition"
-        ):
-            shown = sort_of(operand) or type(operand).__name__
-            raise TypeError(f"in features this takes a {wanted}, not a {shown}: {source}")
+        sort_here = sort_of(operand)
+        if sort_here != wanted and not (wanted == "number" and isinstance(operand, bool)):
+            shown = sort_here or type(operand).__name__
+            hint = "; write where(condition, 1, 0)" if shown == "condition" else ""
+            raise TypeError(f"in features this takes a {wanted}, not a {shown}: {source}{hint}")
     trace: Trace = next(operand.trace for operand in operands if isinstance(operand, Symbol))
     return trace.write(source.format(*map(trace.source, operands)), sort)
 
@@ -306,7 +311,7 @@ CONSTANTS: tuple[tuple[type | tuple[type, ...], Sort], ...] = (
     (bool, "condition"),
     ((int, float), "number"),
     (str, "text"),
-    (date, "moment"),
+    (datetime, "moment"),
 )
 SCALARS: Mapping[str, Any] = {
     "isfinite": math.isfinite,

@@ -346,7 +346,7 @@ def learning_curve(evaluation: Evaluation) -> bytes:
 def panels(
     width: float, height: float, columns: int, **options: Any
 ) -> Iterator[tuple[list[Axes], Png]]:
-    """Give a figure in the house style; no global state of matplotlib is touched."""
+    """Give a figure in the house style, which matplotlib has for all threads until it is drawn."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

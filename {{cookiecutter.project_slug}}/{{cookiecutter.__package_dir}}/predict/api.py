@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from ..config import Config
 from ..data.schema import class_labels, load_schema
-from .contract import Mistake
+from .contract import LONGEST_TEXT, Mistake
 from .gateway import (
     DOCS_FILES,
     JSON,
@@ -40,13 +40,17 @@ from .gateway import (
 LAST_REQUESTS_SECONDS = 0.2
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Label = Annotated[str, Field(max_length=LONGEST_TEXT)]
+
+
 class Feedback(BaseModel):
     """The true outcome of an earlier prediction."""
 
     model_config = ConfigDict(extra="forbid")
 
     prediction_id: str = Field(max_length=64, examples=["5f3c2a9e1b7d4c60-1"])
-    label: bool | int | float | str = Field(examples=[True])
+    label: bool | int | Finite | Label = Field(examples=[True])
 
 
 class Api(FastAPI):
@@ -80,6 +84,9 @@ class Api(FastAPI):
 
 def create_app(config: Config) -> FastAPI:
     """Build the application.
+
+    The gateway lies outside of FastAPI's own middleware. What is to see every request wraps the
+    application instead: `CORSMiddleware(create_app(config), ...)`.
 
     Args:
         config: The configuration; its schema file says what a request looks like.
@@ -219,14 +226,14 @@ def _add_docs(app: FastAPI) -> None:
     app.mount(DOCS_FILES, files, name="docs-files")
 
     @app.get("/docs", include_in_schema=False)
-    async def docs(request: Request) -> Response:
-        root = request.scope.get("root_path", "").rstrip("/")
+    async def docs() -> Response:
+        files = DOCS_FILES.lstrip("/")  # relative, so that a proxy may put the API under a prefix
         return get_swagger_ui_html(
-            openapi_url=f"{root}/openapi.json",
+            openapi_url="openapi.json",
             title=app.title,
-            swagger_js_url=f"{root}{DOCS_FILES}/swagger-ui-bundle.js",
-            swagger_css_url=f"{root}{DOCS_FILES}/swagger-ui.css",
-            swagger_favicon_url=f"{root}{DOCS_FILES}/favicon-32x32.png",
+            swagger_js_url=f"{files}/swagger-ui-bundle.js",
+            swagger_css_url=f"{files}/swagger-ui.css",
+            swagger_favicon_url=f"{files}/favicon-32x32.png",
         )
 
 

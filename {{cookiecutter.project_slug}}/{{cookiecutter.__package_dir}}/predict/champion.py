@@ -96,8 +96,9 @@ class Champion:
                 return
             if self._refused == version and self.served is not None:
                 return
+            folder = self.store.fetch(version)  # what is out of reach now may be there next time
             self._refused = version
-            self.served = open_served(self.store.fetch(version), self.schema_hash)
+            self.served = open_served(folder, self.schema_hash)
             self._refused, self.reason = "", ""
             log.info("serving %s", version)
         except (UserError, OSError) as error:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -24,6 +25,8 @@ from pydantic import (
 from ..data.schema import Column
 
 LONGEST_TEXT = 1000
+MOST_MISTAKES = 100  # that an answer names
+WHOLE = {"ge": -(2**63), "le": 2**63 - 1}  # what a column of whole numbers can hold
 
 
 class Mistake(BaseModel):
@@ -105,7 +108,12 @@ class Contract:
         for name in self._moments:
             for row in rows:
                 if (moment := row[name]) is not None and moment.tzinfo is not None:
-                    row[name] = moment.astimezone(UTC).replace(tzinfo=None)
+                    try:
+                        row[name] = moment.astimezone(UTC).replace(tzinfo=None)
+                    except OverflowError:
+                        field = f"{rows.index(row)}.{name}" if many else name
+                        rule = "must lie in the years 1 to 9999 of UTC"
+                        raise InvalidError([Mistake(field=field, rule=rule)]) from None
         return rows, many
 
     def _read_again(self, body: bytes, error: Exception) -> tuple[list[Any], bool]:
@@ -163,13 +171,19 @@ class Contract:
             if not isinstance(row, dict):
                 mistakes.append(Mistake(field=start + "body", rule="must be an object"))
                 continue
+            if len(mistakes) >= MOST_MISTAKES:
+                break
+            unknown = islice((name for name in row if name not in self.columns), MOST_MISTAKES)
+            shown = {
+                name: row[name] for name in (*filter(row.__contains__, self.columns), *unknown)
+            }
             try:
-                self.model.model_validate(row)
+                self.model.model_validate(shown)
             except ValidationError as problems:
                 for problem in problems.errors(include_url=False, include_input=False):
                     where = ".".join(str(part) for part in problem["loc"][:1])
                     mistakes.append(Mistake(field=start + where, rule=_rule(problem)))
-        return mistakes[:100] or [Mistake(field="body", rule=str(error))]
+        return mistakes[:MOST_MISTAKES] or [Mistake(field="body", rule=str(error))]
 
     def example_row(self) -> dict[str, Any]:
         """Return a row that is accepted."""
@@ -191,7 +205,7 @@ def msgspec_type(column: Column) -> Any:
         return datetime
     if column.type in ("integer", "float"):
         kind: Any = int if column.type == "integer" else float
-        bounds = _bounds(column)
+        bounds = _limits(column)
         return Annotated[kind, msgspec.Meta(**bounds)] if bounds else kind
     if column.values is not None:
         return Literal[tuple(str(value) for value in column.values)]
@@ -205,7 +219,7 @@ def pydantic_type(column: Column) -> Any:
     if column.type == "datetime":
         return Annotated[datetime, BeforeValidator(_moment)]
     if column.type in ("integer", "float"):
-        field = Field(strict=True, **_bounds(column))
+        field = Field(strict=True, **_limits(column))
         if column.type == "float":
             return Annotated[float, field]
         return Annotated[int, field, BeforeValidator(_whole)]
@@ -239,6 +253,10 @@ def _bounds(column: Column) -> dict[str, Any]:
         if isinstance(value, int | float):
             bounds[key] = int(value) if column.type == "integer" else float(value)
     return bounds
+
+
+def _limits(column: Column) -> dict[str, Any]:
+    return (WHOLE if column.type == "integer" else {}) | _bounds(column)
 
 
 def _is_escaped(name: str) -> bool:

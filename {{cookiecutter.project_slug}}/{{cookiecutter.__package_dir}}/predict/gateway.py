@@ -37,9 +37,10 @@ PROBLEM = "application/problem+json"
 JSON = "application/json"
 PATHS = {"/predict", "/feedback", "/health/live", "/health/ready", "/model", "/metrics", "/docs"}
 DOCS_FILES = "/docs/files"
-# Answered without the API key and however many requests are under way.
+# May be read without the API key and however many requests are under way.
 OPEN_PATHS = {"/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"} | {
-    f"{DOCS_FILES}/{name}" for name in ("swagger-ui-bundle.js", "swagger-ui.css")
+    f"{DOCS_FILES}/{name}"
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
 }
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 IN_LOOP_ROWS = 16  # more rows than this are predicted in a thread, so that others need not wait
@@ -77,6 +78,10 @@ class ProblemError(Exception):
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.errors, self.allow = status, detail, errors or [], allow
+
+
+class BegunError(Exception):
+    """Something failed after the answer had begun."""
 
 
 class Service:
@@ -168,9 +173,10 @@ class Gateway:
         start = time.perf_counter()
         path, method = scope["path"], scope["method"]
         request_id, status = service.new_id(), 500
-        service.active += 1
+        counted = path not in OPEN_PATHS or method not in ("GET", "HEAD")
+        service.active += counted
         try:
-            if path not in OPEN_PATHS:
+            if counted:
                 self._admit(scope["headers"])
             if path == "/predict" and method == "POST":
                 content = await service.predict(await self._body(receive))
@@ -178,17 +184,19 @@ class Gateway:
                 status = 200
             else:
                 if method == "POST":
-                    receive = _replay(await self._body(receive))
+                    receive = _replay(await self._body(receive), receive)
                 status = await self._pass_on(scope, receive, send, request_id)
         except ProblemError as problem:
             status = problem.status
             await self._send_problem(send, problem, request_id)
+        except BegunError:  # nothing else can be said: the server logs it and closes the connection
+            raise
         except Exception:  # a fault of ours: logged with its id, told without details
             log.exception("request %s failed", request_id)
             fault = ProblemError(500, "an internal error; the log has it under this id")
             await self._send_problem(send, fault, request_id)
         finally:
-            service.active -= 1
+            service.active -= counted
             seconds = time.perf_counter() - start
             service.metrics.count(method, path if path in PATHS else "other", status, seconds)
             if service.access is not None:
@@ -225,7 +233,7 @@ class Gateway:
                 return body
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> int:
-        status = 500
+        status = 0
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -234,7 +242,12 @@ class Gateway:
                 message["headers"] = [*message["headers"], *self._headers(request_id)]
             await send(message)
 
-        await self.app(scope, receive, answer)
+        try:
+            await self.app(scope, receive, answer)
+        except Exception as error:
+            if status:
+                raise BegunError from error
+            raise
         return status
 
     async def _send_problem(self, send: Send, problem: ProblemError, request_id: str) -> None:
@@ -267,8 +280,15 @@ async def _send(send: Send, status: int, kind: str, body: bytes, headers: Header
     await send({"type": "http.response.body", "body": body})
 
 
-def _replay(body: bytes) -> Receive:
+def _replay(body: bytes, later: Receive) -> Receive:
+    """Give a body that was read already, and after it what else comes."""
+    unread = True
+
     async def receive() -> Message:
+        nonlocal unread
+        if not unread:
+            return await later()
+        unread = False
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive

@@ -114,6 +114,7 @@ class Lines:
         self.flush()
         if self._file is not None:
             self._file.close()
+            self._file = None
 
     def _open(self) -> IO[bytes]:
         if self._path is None:

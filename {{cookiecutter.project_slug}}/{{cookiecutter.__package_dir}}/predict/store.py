@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ class Store:
             pointer: dict[str, Any] = json.loads(text)
             if not isinstance(pointer["version"], str):
                 raise TypeError("version is no text")
+            if pointer["version"] in ("", ".", "..") or set(pointer["version"]) & set("/\\:"):
+                raise ValueError("version is no name of a folder")
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{self.url}/{CHAMPION} is broken ({error}); run `models promote VERSION --force`"
@@ -78,7 +80,8 @@ class Store:
         else:
             folder = self.cache / version
             if not folder.is_dir():
-                self._download(version, folder)
+                with suppress(FileExistsError):  # another process was first
+                    self._download(version, folder)
             for name in names:
                 if not (folder / name).is_file():
                     self._add(version, name, folder)
