@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from {{ cookiecutter.package_name }}.models.results import number
 
@@ -80,14 +80,22 @@ def opened(url: str, screenshot: Path) -> Iterator[Page]:
     assert [one for one in said if "422" not in one] == []
 
 
+def box(page: Page, field: Field) -> Locator:
+    """Return what is typed into for a number or a date."""
+{% if cookiecutter.demo_app == 'gradio' %}
+    block = page.locator("[id^=field-]").filter(has=page.get_by_text(field.name, exact=True))
+    return block.locator("input, textarea").first
+{% else %}
+    return page.get_by_label(field.name, exact=True)
+{% endif %}
+
+
 def fill(page: Page, field: Field, text: str) -> None:
     """Type into a field for a number or a date."""
 {% if cookiecutter.demo_app == 'gradio' %}
-    block = page.locator("[id^=field-]").filter(has=page.get_by_text(field.name, exact=True))
-    block.locator("input, textarea").first.fill(text)
+    box(page, field).fill(text)
 {% else %}
-    box = page.get_by_label(field.name, exact=True)
-    box.fill(text.replace(" ", "T") if field.kind == "datetime" else text)
+    box(page, field).fill(text.replace(" ", "T") if field.kind == "datetime" else text)
 {% endif %}
 
 
@@ -141,10 +149,14 @@ def test_a_person_tries_the_model(server: SimpleNamespace, demo: Demo, tmp_path:
         expect(page.locator("#what-if svg")).to_contain_text(other.split(":")[0][:20])
         says(typed)
 
+        number_field = next((f for f in fields if f.kind in ("number", "integer")), None)
+        if number_field is not None:
+            fill(page, number_field, "other than the example")
         page.get_by_text(example_labels(examples)[-1], exact=True).click()
+        if number_field is not None:
+            expect(box(page, number_field)).to_have_value(last[number_field.name])
         says(last)
 
-        number_field = next((f for f in fields if f.kind in ("number", "integer")), None)
         if number_field is not None:
             fill(page, number_field, "much")
             page.get_by_role("button", name="Predict", exact=True).click()
