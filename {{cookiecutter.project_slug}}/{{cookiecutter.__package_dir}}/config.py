@@ -21,6 +21,7 @@ from .errors import UserError
 from .utils.files import write_text
 
 DEFAULT = Path("configs/default.yml")
+SECRETS = {"serve.api_key"}  # never read as YAML, in which `#key` is nothing, and never shown
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -136,7 +137,9 @@ class Serve(Section):
     max_batch_rows: int = Field(default=1000, ge=1)
     max_concurrency: int = Field(default=256, ge=1, description="requests under way at once")
     drain_seconds: float = Field(default=1.0, ge=0, description="from SIGTERM to closing the port")
-    api_key: SecretStr | None = Field(default=None, description="set it in the environment only")
+    api_key: SecretStr | None = Field(
+        default=None, min_length=1, description="set it in the environment only"
+    )
     access_log: bool = True
     prediction_log: Path | None = Field(default=None, description="JSON lines; null = off")
     log_bytes: int = Field(default=100_000_000, ge=1, description="size of a prediction log")
@@ -192,7 +195,7 @@ class Config(Section):
 def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a configuration file, the file it `extends`, and overrides from the environment.
 
-    `<PACKAGE>__TRAIN__SEED=1` sets `train.seed`; the value is read as YAML.
+    `<PACKAGE>__TRAIN__SEED=1` sets `train.seed`; the value is read as YAML, a secret as it is.
 
     Args:
         path: A YAML file; relative paths in it are relative to the working directory.
@@ -211,7 +214,8 @@ def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -
                 target = target.setdefault(section, {})
                 if not isinstance(target, dict):
                     raise UserError(f"{name}: {section} is not a section of the config", 2)
-            target[key] = _parse(text, name)
+            secret = ".".join((*sections, key)) in SECRETS
+            target[key] = text if secret else _parse(text, name)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -302,5 +306,5 @@ def _explain(problem: Any) -> str:
         return f"`{key}` is missing"
     message = problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
-    shown = "" if isinstance(given, dict) else f" (it is {given!r})"
+    shown = "" if isinstance(given, dict) or key in SECRETS else f" (it is {given!r})"
     return f"`{key}`: {message}{shown}"

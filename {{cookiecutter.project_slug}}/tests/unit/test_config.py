@@ -38,6 +38,24 @@ def test_environment_overrides(folder: Path) -> None:
     assert config.train.params["max_depth"] == 3
 
 
+@pytest.mark.parametrize("key", ["#hash", "null", "~", "0123", "1e3", "true", '"quoted"', "[abc"])
+def test_a_secret_is_taken_as_it_is(folder: Path, key: str) -> None:
+    secret = load_config(environ={PREFIX + "SERVE__API_KEY": key}).serve.api_key
+    assert secret is not None
+    assert secret.get_secret_value() == key
+
+
+def test_an_empty_secret_is_refused(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"serve\.api_key"):
+        load_config(environ={PREFIX + "SERVE__API_KEY": ""})
+
+
+def test_a_secret_is_never_shown(folder: Path) -> None:
+    said = problem("extends: configs/default.yml\nserve: {api_key: [hidden-one]}", folder)
+    assert "serve.api_key" in said
+    assert "hidden-one" not in said
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
