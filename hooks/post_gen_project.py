@@ -17,8 +17,8 @@ from typing import Any
 OPTIONAL: dict[str, list[str]] = {
     "notebooks": ["notebooks", "tests/integration/test_notebooks.py"],
     "demo_app=gradio,fastapi": ["app", "tests/unit/test_demo.py", "tests/integration/test_app.py"],
-    "demo_app=gradio": ["app/blocks.py", "tests/unit/test_blocks.py"],
-    "demo_app=fastapi": ["app/page.py", "app/page.html.j2", "tests/unit/test_page.py"],
+    "demo_app=gradio": ["app/gradio_app.py", "tests/unit/test_gradio_app.py"],
+    "demo_app=fastapi": ["app/html_app.py", "app/html_app.html.j2", "tests/unit/test_html_app.py"],
 }
 
 

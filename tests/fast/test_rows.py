@@ -46,8 +46,8 @@ WORDS = {
         "app/",
         "app.app",
     ],
-    "demo_app=gradio": ["gradio", "blocks.py", "test_blocks"],
-    "demo_app=fastapi": ["page.py", "page.html", "test_page", "markdown-it", "markdown_it"],
+    "demo_app=gradio": ["gradio", "gradio_app"],
+    "demo_app=fastapi": ["html_app", "markdown-it", "markdown_it"],
 }
 # It pins every part's packages, so that any set of answers is reproducible.
 SUPERSET = "constraints.txt"

@@ -30,9 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.code
 {% if cookiecutter.demo_app == 'gradio' %}
-    from .blocks import application
+    from .gradio_app import application
 {% else %}
-    from .page import application
+    from .html_app import application
 {% endif %}
 
     print(f"Starting on http://{options.host}:{options.port} (stop with Ctrl+C)", flush=True)

@@ -19,14 +19,14 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import Column, load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.features import needed_columns
-from {{ cookiecutter.package_name }}.models.plots import short
-from {{ cookiecutter.package_name }}.models.results import number as plain_number
-from {{ cookiecutter.package_name }}.predict.answer import answer_rows
-from {{ cookiecutter.package_name }}.predict.champion import Champion, Served, plain_values
-from {{ cookiecutter.package_name }}.predict.contract import Contract
-from {{ cookiecutter.package_name }}.predict.explain import Explainer, Reasons
-from {{ cookiecutter.package_name }}.predict.store import Store
-from {{ cookiecutter.package_name }}.preprocess.plan import Plan
+from {{ cookiecutter.package_name }}.models.explain import Explainer, Reasons
+from {{ cookiecutter.package_name }}.models.registry import Store
+from {{ cookiecutter.package_name }}.predict.reload import Champion, Served, plain_values
+from {{ cookiecutter.package_name }}.predict.request_schema import Contract
+from {{ cookiecutter.package_name }}.predict.response import answer_rows
+from {{ cookiecutter.package_name }}.preprocess.preprocessor import Plan
+from {{ cookiecutter.package_name }}.reports.plots import short
+from {{ cookiecutter.package_name }}.reports.results import number as plain_number
 
 Kind = Literal["number", "integer", "yes-no", "choice", "text", "datetime"]
 Row = dict[str, Any]

@@ -8,7 +8,8 @@ from functools import wraps
 from io import StringIO
 from typing import Any, TypeVar, cast
 
-from {{ cookiecutter.package_name }}.models.plots import (
+from {{ cookiecutter.package_name }}.models.explain import Reasons
+from {{ cookiecutter.package_name }}.reports.plots import (
     BASELINE,
     FAINT,
     INK,
@@ -17,7 +18,6 @@ from {{ cookiecutter.package_name }}.models.plots import (
     panels,
     short,
 )
-from {{ cookiecutter.package_name }}.predict.explain import Reasons
 
 from .demo import WhatIf, brief, signed
 

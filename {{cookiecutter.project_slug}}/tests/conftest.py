@@ -21,7 +21,8 @@ import pytest
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }} import config as configuration
-from {{ cookiecutter.package_name }}.data import infer, ingest
+from {{ cookiecutter.package_name }}.data import ingest
+from {{ cookiecutter.package_name }}.data import schema_inference as infer
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.models import evaluate, model_io, promotion, train
 from {{ cookiecutter.package_name }}.preprocess import pipeline

@@ -52,7 +52,7 @@ def schema_infer(
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Write the schema and the configuration for a table of your own."""
-    from .data import infer
+    from .data import schema_inference as infer
 
     found = infer.run(file, target, config)
     for line in found.notes:
@@ -205,7 +205,7 @@ def _promote(settings: "Config", version: str | None = None, force: bool = False
 
 
 def _champion(settings: "Config") -> str | None:
-    from .predict.store import Store
+    from .models.registry import Store
 
     pointer = Store(settings.serve.store, settings.serve.cache).champion()
     return None if pointer is None else str(pointer["version"])

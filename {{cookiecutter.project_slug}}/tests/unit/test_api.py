@@ -25,7 +25,7 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import Column, load_schema
 from {{ cookiecutter.package_name }}.models import promotion
 from {{ cookiecutter.package_name }}.predict.api import create_app
-from {{ cookiecutter.package_name }}.predict.contract import Contract, InvalidError
+from {{ cookiecutter.package_name }}.predict.request_schema import Contract, InvalidError
 
 Start = Callable[..., httpx.Client]
 
@@ -527,7 +527,8 @@ def test_the_server_needs_nothing_of_training(trained: SimpleNamespace, store: P
     code = (
         "import sys\n"
         f"from {package}.config import load_config\n"
-        f"from {package}.predict import api, explain\n"
+        f"from {package}.models import explain\n"
+        f"from {package}.predict import api\n"
         "service = api.create_app(load_config()).state.service\n"
         "service.champion.look()\n"
         "explain.Explainer(service.champion.served, service.champion.store)\n"

@@ -23,8 +23,8 @@ from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion, train
-from {{ cookiecutter.package_name }}.predict.answer import answer_rows
-from {{ cookiecutter.package_name }}.predict.contract import InvalidError
+from {{ cookiecutter.package_name }}.predict.request_schema import InvalidError
+from {{ cookiecutter.package_name }}.predict.response import answer_rows
 from {{ cookiecutter.package_name }}.preprocess import pipeline
 
 from app import plots

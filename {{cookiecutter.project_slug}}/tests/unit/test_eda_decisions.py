@@ -12,7 +12,7 @@ import pytest
 from {{ cookiecutter.package_name }}.config import load_config
 from {{ cookiecutter.package_name }}.data.checks import cast
 from {{ cookiecutter.package_name }}.data.schema import load_schema
-from {{ cookiecutter.package_name }}.data.utils import iter_batches
+from {{ cookiecutter.package_name }}.data.tables import iter_batches
 
 ROOT = Path(__file__).parents[2]
 COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}

@@ -16,17 +16,19 @@ import polars as pl
 import pytest
 from sklearn import metrics as sk
 
-from {{cookiecutter.package_name}}.config import Config, load_config, update_yaml
-from {{cookiecutter.package_name}}.data import ingest
-from {{cookiecutter.package_name}}.data.schema import load_schema
-from {{cookiecutter.package_name}}.errors import UserError
-from {{cookiecutter.package_name}}.models import evaluate, model_io, plots, report
-from {{cookiecutter.package_name}}.models import train as training
-from {{cookiecutter.package_name}}.models.results import Evaluation, Slice, sentence
-from {{cookiecutter.package_name}}.models.results import interval as shown_interval
-from {{cookiecutter.package_name}}.models.results import number as shown_number
-from {{cookiecutter.package_name}}.preprocess import pipeline
-from {{cookiecutter.package_name}}.utils.metrics import METRICS, Compared, Estimate
+from {{ cookiecutter.package_name }}.config import Config, load_config, update_yaml
+from {{ cookiecutter.package_name }}.data import ingest
+from {{ cookiecutter.package_name }}.data.schema import load_schema
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.models import evaluate, model_io
+from {{ cookiecutter.package_name }}.models import train as training
+from {{ cookiecutter.package_name }}.preprocess import pipeline
+from {{ cookiecutter.package_name }}.reports import html_report as report
+from {{ cookiecutter.package_name }}.reports import plots
+from {{ cookiecutter.package_name }}.reports.results import Evaluation, Slice, sentence
+from {{ cookiecutter.package_name }}.reports.results import interval as shown_interval
+from {{ cookiecutter.package_name }}.reports.results import number as shown_number
+from {{ cookiecutter.package_name }}.utils.metrics import METRICS, Compared, Estimate
 
 Project = Callable[..., Config]
 HOSTILE = "</td><script>alert(1)</script> $x^2$ | 100% \N{CJK UNIFIED IDEOGRAPH-6F22}"

@@ -22,17 +22,16 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.models import estimators, model_io, train
-from {{ cookiecutter.package_name }}.predict import explain
-from {{ cookiecutter.package_name }}.predict.champion import (
+from {{ cookiecutter.package_name }}.models import estimators, explain, model_io, train
+from {{ cookiecutter.package_name }}.models.explain import Explainer
+from {{ cookiecutter.package_name }}.models.registry import Store
+from {{ cookiecutter.package_name }}.predict.reload import (
     Served,
     open_served,
     plain_values,
 )
-from {{ cookiecutter.package_name }}.predict.explain import Explainer
-from {{ cookiecutter.package_name }}.predict.store import Store
 from {{ cookiecutter.package_name }}.preprocess import pipeline
-from {{ cookiecutter.package_name }}.preprocess.plan import Input
+from {{ cookiecutter.package_name }}.preprocess.preprocessor import Input
 from {{ cookiecutter.package_name }}.utils.files import sha256
 
 Make = Callable[..., Config]

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from {{ cookiecutter.package_name }}.cli import app
 from {{ cookiecutter.package_name }}.config import DEFAULT, load_config, update_yaml
-from {{ cookiecutter.package_name }}.data import infer
+from {{ cookiecutter.package_name }}.data import schema_inference as infer
 from {{ cookiecutter.package_name }}.data.schema import Schema, load_schema
+from {{ cookiecutter.package_name }}.data.statistics import Sample
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.preprocess.statistics import Sample
 
 N = 400
 DRAW = np.random.default_rng(0)

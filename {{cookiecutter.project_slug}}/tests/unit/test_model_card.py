@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from {{cookiecutter.package_name}}.data.schema import load_schema
 from {{cookiecutter.package_name}}.errors import UserError
-from {{cookiecutter.package_name}}.models import model_card
+from {{cookiecutter.package_name}}.reports import model_card
 
 ROOT = Path(__file__).parents[2]
 PROSE = "Ünïcode prose,  two  blanks,\ttab and <!-- a comment -->\n\n\n* list\n"

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.data.schema import load_schema
-from {{ cookiecutter.package_name }}.data.utils import iter_batches
+from {{ cookiecutter.package_name }}.data.tables import iter_batches
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.predict import batch
-from {{ cookiecutter.package_name }}.predict.champion import plain_values
 from {{ cookiecutter.package_name }}.predict.decide import decide, decide_row
+from {{ cookiecutter.package_name }}.predict.reload import plain_values
 
 
 def raw(trained: SimpleNamespace, rows: int = 300) -> pl.DataFrame:

@@ -13,8 +13,8 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion
-from {{ cookiecutter.package_name }}.predict.champion import Champion
-from {{ cookiecutter.package_name }}.predict.store import Store
+from {{ cookiecutter.package_name }}.models.registry import Store
+from {{ cookiecutter.package_name }}.predict.reload import Champion
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:.*(moto|boto|aio).*")
 

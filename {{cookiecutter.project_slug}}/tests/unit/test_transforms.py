@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }}.data.checks import DTYPES
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.preprocess import transforms
-from {{ cookiecutter.package_name }}.preprocess.plan import DENSE_LEVELS, Input, Plan
+from {{ cookiecutter.package_name }}.preprocess.preprocessor import DENSE_LEVELS, Input, Plan
 
 NAN = float("nan")
 PLAN = Plan(

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.data import utils
+from {{ cookiecutter.package_name }}.data import tables as utils
+from {{ cookiecutter.package_name }}.data.statistics import Counter, Sample
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.logging_config import JsonFormatter, setup_logging
-from {{ cookiecutter.package_name }}.preprocess.statistics import Counter, Sample
 from {{ cookiecutter.package_name }}.utils import files
 from {{ cookiecutter.package_name }}.utils.random_seed import seed_everything
 
@@ -155,7 +155,7 @@ def test_sample_does_not_depend_on_batches(cuts: list[int]) -> None:
 
 
 def test_counter_is_bounded_and_keeps_the_frequent(monkeypatch: pytest.MonkeyPatch) -> None:
-    from {{ cookiecutter.package_name }}.preprocess import statistics
+    from {{ cookiecutter.package_name }}.data import statistics
 
     monkeypatch.setattr(statistics, "COUNTER_LIMIT", 100)
     counter = Counter()

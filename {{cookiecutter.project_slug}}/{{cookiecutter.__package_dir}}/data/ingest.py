@@ -15,7 +15,7 @@ from ..config import Config
 from ..errors import UserError
 from ..utils.files import sha256, write_json
 from ..utils.progress import progress
-from . import utils
+from . import tables as utils
 from .checks import Violations, cast, check, check_names
 from .schema import Schema, load_schema
 

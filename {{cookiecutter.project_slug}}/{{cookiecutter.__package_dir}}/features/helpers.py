@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-from . import tracing
-from .tracing import WEEKDAYS, RowFunction, Symbol, call
+from . import compile as tracing
+from .compile import WEEKDAYS, RowFunction, Symbol, call
 
 if TYPE_CHECKING:
     import polars as pl

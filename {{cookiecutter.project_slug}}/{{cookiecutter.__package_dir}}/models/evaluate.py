@@ -11,18 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Config
-from ..data import utils
+from ..data import tables as utils
 from ..data.schema import load_schema
 from ..errors import UserError
 from ..preprocess import pipeline
-from ..preprocess.plan import Input, Plan
+from ..preprocess.preprocessor import Input, Plan
 from ..preprocess.transforms import Floats
+from ..reports import html_report as report
+from ..reports import model_card, plots
+from ..reports.results import CoverageBin, Evaluation, Importance, LearningPoint, Slice, number
 from ..utils import metrics
 from ..utils.files import atomic_folder, write_json
 from ..utils.progress import progress
-from . import model_card, plots, report, train
+from . import train
 from .model_io import Bundle, load_bundle
-from .results import CoverageBin, Evaluation, Importance, LearningPoint, Slice, number
 
 log = logging.getLogger(__name__)
 Array = NDArray[np.float64]

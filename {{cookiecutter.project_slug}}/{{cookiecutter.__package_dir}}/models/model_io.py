@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..predict.predictor import Predictor
-from ..predict.store import verify
-from ..preprocess.plan import Plan
+from ..preprocess.preprocessor import Plan
 from ..utils.files import atomic_folder, sha256, write_json
 from .estimators import Estimator, Explained
+from .predictor import Predictor
+from .registry import verify
 
 METADATA = "metadata.json"
 PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "pyarrow", "scikit-learn")

@@ -9,16 +9,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..config import Config
-from ..data import ingest, utils
+from ..data import ingest
+from ..data import tables as utils
 from ..data.checks import cast
 from ..data.schema import Schema, label, load_schema
 from ..errors import UserError
-from ..predict.store import Store
 from ..preprocess import pipeline
 from ..preprocess.transforms import Floats
 from ..utils import metrics
 from ..utils.files import write_json
 from .model_io import Bundle, load_bundle, versions
+from .registry import Store
 
 Decision = Literal["promote", "hold", "reject"]
 

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from ..config import Config
 from ..data.schema import load_schema
 from ..errors import UserError
-from ..predict.champion import plain_values
-from ..predict.predictor import Predictor
+from ..predict.reload import plain_values
 from ..preprocess import pipeline
-from ..preprocess.plan import Plan
+from ..preprocess.preprocessor import Plan
 from ..preprocess.transforms import Floats
 from ..utils import metrics
 from ..utils.random_seed import seed_everything
 from . import estimators, model_io
+from .predictor import Predictor
 
 log = logging.getLogger(__name__)
 ONNX_TOLERANCE = 1e-5

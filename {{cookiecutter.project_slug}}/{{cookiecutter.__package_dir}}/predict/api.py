@@ -22,8 +22,7 @@ from starlette.types import ASGIApp
 
 from ..config import Config
 from ..data.schema import class_labels, load_schema
-from .contract import LONGEST_TEXT, Mistake
-from .gateway import (
+from .middleware import (
     DOCS_FILES,
     JSON,
     PROBLEM,
@@ -36,6 +35,7 @@ from .gateway import (
     Send,
     Service,
 )
+from .request_schema import LONGEST_TEXT, Mistake
 
 LAST_REQUESTS_SECONDS = 0.2
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ..data import utils
+from ..data import tables as utils
 from ..data.checks import Violations, cast, check_names, row_problems
 from ..errors import UserError
 from ..models.model_io import Bundle

@@ -20,16 +20,17 @@ import numpy as np
 import polars as pl
 
 from ..config import Config
-from ..data import ingest, utils
+from ..data import ingest
+from ..data import tables as utils
 from ..data.checks import Violations, cast, check, check_names
+from ..data.leaks import suspects
 from ..data.schema import Schema, class_labels, load_schema
+from ..data.statistics import Statistics
 from ..errors import UserError
 from ..features import FEATURES, needed_columns
 from ..utils.files import write_json
 from ..utils.progress import progress
-from .leaks import suspects
-from .plan import Input, Plan, Source
-from .statistics import Statistics
+from .preprocessor import Input, Plan, Source
 from .transforms import encode_category, encode_datetime, encode_number
 
 log = logging.getLogger(__name__)

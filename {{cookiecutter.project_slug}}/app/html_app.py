@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.predict.contract import InvalidError
+from {{ cookiecutter.package_name }}.predict.request_schema import InvalidError
 
 from . import plots
 from .demo import (
@@ -61,7 +61,7 @@ def application(demo: Demo) -> FastAPI:
         lstrip_blocks=True,
     )
     environment.filters["number"] = number
-    template = environment.get_template("page.html.j2")
+    template = environment.get_template("html_app.html.j2")
     content(demo, {})  # loads what draws, so that the first visitor need not wait for it
 
     @app.get("/")

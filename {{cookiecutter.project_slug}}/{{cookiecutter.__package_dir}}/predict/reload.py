@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..preprocess.plan import Plan
-from .predictor import Predictor
-from .store import Store, verify
+from ..models.predictor import Predictor
+from ..models.registry import Store, verify
+from ..preprocess.preprocessor import Plan
 
 log = logging.getLogger(__name__)
 GOLDEN_TOLERANCE = 1e-5

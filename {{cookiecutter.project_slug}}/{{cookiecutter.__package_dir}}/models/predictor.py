@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..preprocess.plan import Plan
+from ..preprocess.preprocessor import Plan
 from ..preprocess.transforms import Floats
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ def render(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema
     )
     environment.filters |= {"number": _number, "share": _share, "interval": _interval}
     metric = METRICS[evaluation.primary]
-    return environment.get_template("report.html.j2").render(
+    return environment.get_template("html_report.html.j2").render(
         evaluation=evaluation,
         title=TITLES[evaluation.better] if evaluation.better is not None else _unknown(evaluation),
         tone=TONES[evaluation.better],

@@ -16,13 +16,13 @@ import polars as pl
 
 from ..config import update_yaml
 from ..errors import UserError
-from ..preprocess.leaks import suspects
-from ..preprocess.statistics import Counter, Sample
 from ..utils.files import sha256, write_text
 from ..utils.progress import progress
-from . import utils
+from . import tables as utils
 from .checks import BOOLEANS, DATETIME_FORMATS, cast
+from .leaks import suspects
 from .schema import Column, Schema, Type, class_labels
+from .statistics import Counter, Sample
 
 NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "Null", "#N/A", "<NA>")
 NULLS_IN_NUMBERS = ("?", "-", "--", ".", "None", "none", "missing", "unknown")

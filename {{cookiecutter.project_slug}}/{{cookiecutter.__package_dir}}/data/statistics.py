@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ..data.utils import stable_hash
+from .tables import stable_hash
 
 SAMPLE_ROWS = 50_000
 COUNTER_LIMIT = 100_000

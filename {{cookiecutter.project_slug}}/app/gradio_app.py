@@ -7,7 +7,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.predict.contract import InvalidError
+from {{ cookiecutter.package_name }}.predict.request_schema import InvalidError
 
 from . import plots
 from .demo import NO_WHAT_IF, WHAT_IF_TEXT, Answer, Demo, Field, example_labels, number, shown

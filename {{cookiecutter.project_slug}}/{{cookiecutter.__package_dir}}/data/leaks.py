@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from .transforms import Floats
-
+Floats = NDArray[np.float32]
 LIMITS = {"classification": 0.99, "regression": 0.999}
 SCREENS = {"classification": 0.95, "regression": 0.99}
 ROWS = 10_000

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from app import blocks
+from app import gradio_app
 from app.demo import Demo, Field
 
 
@@ -21,8 +21,8 @@ def config(demo: Demo) -> dict[str, Any]:
     """The page as the browser gets it."""
 
     async def build() -> dict[str, Any]:
-        blocks.application(demo)
-        return dict(blocks.page(demo).get_config_file())
+        gradio_app.application(demo)
+        return dict(gradio_app.page(demo).get_config_file())
 
     return asyncio.run(build())  # without a running loop Gradio makes some that are never closed
 
@@ -51,7 +51,7 @@ def test_nothing_comes_from_elsewhere(demo: Demo, config: dict[str, Any]) -> Non
 def test_an_unknown_value_is_shown_as_such(
     kind: Any, known: tuple[str, ...], closed: bool, missing: str | None, shows: str
 ) -> None:
-    widget = blocks.widget(Field("x", kind, "", known, closed, missing, ""), "x")
+    widget = gradio_app.widget(Field("x", kind, "", known, closed, missing, ""), "x")
     assert (widget.value or "") == shows
     if kind == "choice":
         assert isinstance(widget, gr.Dropdown)
@@ -59,5 +59,5 @@ def test_an_unknown_value_is_shown_as_such(
 
 
 def test_text_is_no_html() -> None:
-    assert "<b>" not in blocks.mistakes(["<b>x</b>"])
-    assert "<b>" not in blocks.card("<b>x</b>", "")
+    assert "<b>" not in gradio_app.mistakes(["<b>x</b>"])
+    assert "<b>" not in gradio_app.card("<b>x</b>", "")

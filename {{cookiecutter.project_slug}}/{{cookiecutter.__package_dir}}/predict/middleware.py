@@ -21,11 +21,11 @@ from pydantic import BaseModel, Field
 from ..config import Config
 from ..data.schema import Schema
 from ..features import needed_columns
-from .answer import answer_rows
-from .champion import Champion, Served
-from .contract import Contract, InvalidError, Mistake, NotJsonError, TooManyRowsError
-from .observe import Lines, Metrics
-from .store import Store
+from ..models.registry import Store
+from .reload import Champion, Served
+from .request_schema import Contract, InvalidError, Mistake, NotJsonError, TooManyRowsError
+from .response import answer_rows
+from .telemetry import Lines, Metrics
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

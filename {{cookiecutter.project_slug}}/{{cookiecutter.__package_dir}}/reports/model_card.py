@@ -15,9 +15,9 @@ from typing import Any
 from ..data.schema import Schema
 from ..errors import UserError
 from ..features import FEATURES
+from ..models.model_io import Bundle
 from ..utils.files import write_text
 from ..utils.metrics import METRICS
-from .model_io import Bundle
 from .results import Evaluation, interval, number, sentence
 
 MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*(?=\r?$)", re.MULTILINE)

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.demo import Demo, shown
-from app.page import CHANGE, application
+from app.html_app import CHANGE, application
 
 HOSTILE = """"><script>alert('x')</script><i a='"""
 

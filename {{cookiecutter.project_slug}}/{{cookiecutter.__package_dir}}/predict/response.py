@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .champion import Served
 from .decide import decide_row
+from .reload import Served
 
 
 def answer_rows(

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from ..data.schema import label
 from ..errors import UserError
-from ..preprocess.plan import Input, Plan
+from ..predict.decide import decide_row
+from ..predict.reload import Served
+from ..preprocess.preprocessor import Input, Plan
 from ..preprocess.transforms import Floats
 from ..utils.files import sha256
-from .champion import Served
-from .decide import decide_row
-from .store import Store
+from .registry import Store
 
 Doubles = NDArray[np.float64]
 # From one encoded row (1, k) to c bases and the contributions (c, k); c is 1 for regression.

@@ -1,0 +1,1 @@
+"""Showing results: given numbers, drawn; nothing is computed here."""
