@@ -61,7 +61,7 @@ def serve(bench: Bench) -> None:
         else {server.name: tree_size(python.parent.parent) for server, python in servers}
     )
     report(bench, runs, sizes)
-    judge(bench, runs, sizes)
+    compare_versions(bench, runs, sizes)
 
 
 def trained(bench: Bench, home: Path) -> dict[str, str]:
@@ -221,7 +221,7 @@ def report(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) ->
     bench.tables.append((head, loads))
 
 
-def judge(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> None:
+def compare_versions(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> None:
     """Compare with the targets; a load with an error in it proves nothing."""
 
     def against(
@@ -232,7 +232,7 @@ def judge(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> 
         at_least: float | None = None,
     ) -> None:
         failed = errors([*runs[OURS], *runs[name]], n)
-        bench.judge(
+        bench.compare_versions(
             f"serve: {FIGURES[figure]} at {n} connections, to {name}",
             ratio(runs[OURS], runs[name], f"{figure} at {n}"),
             at_most,
@@ -249,12 +249,12 @@ def judge(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> 
         against(ANNOTATED, "cpu us", n)
     against(QUIET_OURS, "cpu us", JUDGED_AT, at_most=1.08)
     start = ratio(runs[OURS], runs[NOOP], "start s")
-    bench.judge(f"serve: start to first answer, to {NOOP}", start, 1.5)
+    bench.compare_versions(f"serve: start to first answer, to {NOOP}", start, 1.5)
     start = ratio(runs[OURS], runs[NOOP], "start cpu s")
-    bench.judge(f"serve: cpu until first answer, to {NOOP}", start)
-    bench.judge("serve: resident memory after the load", median(runs[OURS], "peak"), 110, " MiB")
+    bench.compare_versions(f"serve: cpu until first answer, to {NOOP}", start)
+    bench.compare_versions("serve: resident memory after the load", median(runs[OURS], "peak"), 110, " MiB")
     if OURS in sizes:
-        bench.judge("serve: environment", sizes[OURS], 170, " MiB")
+        bench.compare_versions("serve: environment", sizes[OURS], 170, " MiB")
     if bench.peers:
         against(USUAL, "requests/s", JUDGED_AT)
         against(MLFLOW, "requests/s", JUDGED_AT, at_least=50)
@@ -262,4 +262,4 @@ def judge(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> 
         for name in (USUAL, MLFLOW, BENTOML):
             against(name, "cpu us", JUDGED_AT)
             start = ratio(runs[name], runs[NOOP], "start s")
-            bench.judge(f"serve: start to first answer, {name} to {NOOP}", start)
+            bench.compare_versions(f"serve: start to first answer, {name} to {NOOP}", start)

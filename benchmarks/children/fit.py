@@ -8,17 +8,20 @@ import sys
 import time
 
 from flight_delays.config import load_config
+from flight_delays.data.schema import load_schema
 from flight_delays.models import train
 from flight_delays.models.estimators import GradientBoosting
-from flight_delays.preprocess import pipeline
+from flight_delays.preprocess import processed
 
 how = sys.argv[1]
 config = load_config()
-plan, _ = pipeline.load(config)
-x, y = train.arrays(pipeline.read_split(config, "train"), plan)
+folder = config.paths.processed
+schema = load_schema(config.paths.schema_)
+preprocessor, _ = processed.load(folder, schema.hash, config.task)
+x, y = processed.arrays(processed.read_set(folder, "train"), preprocessor)
 start = time.perf_counter()
 if how == "ours":
-    train.fit(config, plan, x, y)
+    train.fit(config.train, preprocessor, x, y)
 else:
     import lightgbm as lgb
 
@@ -32,6 +35,6 @@ else:
         "verbosity": -1,
     }
     rounds = params.pop("n_estimators")
-    data = lgb.Dataset(x, y, categorical_feature=plan.categorical, params={"verbosity": -1})
+    data = lgb.Dataset(x, y, categorical_feature=preprocessor.categorical, params={"verbosity": -1})
     lgb.train(params, data, num_boost_round=rounds)
 print(json.dumps({"seconds": time.perf_counter() - start, "rows": len(x)}))

@@ -9,14 +9,18 @@ import time
 
 import numpy as np
 from flight_delays.config import load_config
-from flight_delays.models import model_io, train
-from flight_delays.preprocess import pipeline
+from flight_delays.data.schema import load_schema
+from flight_delays.models.registry import versions
+from flight_delays.preprocess import processed
+from flight_delays.preprocess.split import SPLITS
 
 config = load_config()
-plan, _ = pipeline.load(config)
-sets = [train.arrays(pipeline.read_split(config, name), plan)[0] for name in pipeline.SPLITS]
+folder = config.paths.processed
+schema = load_schema(config.paths.schema_)
+preprocessor, _ = processed.load(folder, schema.hash, config.task)
+sets = [processed.arrays(processed.read_set(folder, name), preprocessor)[0] for name in SPLITS]
 x = np.concatenate(sets)
-version = model_io.versions(config.paths.models)[-1]
+version = versions(config.paths.models)[-1]
 booster = pickle.loads((config.paths.models / version / "model.pkl").read_bytes()).booster()
 start = time.perf_counter()
 booster.predict(x)

@@ -34,7 +34,7 @@ def uv(*command: str | Path, cwd: Path) -> str:
 
 def assert_trained(project: Path) -> None:
     version = project / "models/v0.1"
-    for name in ("model.pkl", "model.onnx", "model.txt", "plan.json", "metadata.json"):
+    for name in ("model.pkl", "model.onnx", "model.txt", "preprocessor.json", "metadata.json"):
         assert (version / name).stat().st_size > 0
     assert json.loads((version / "metadata.json").read_text("utf-8"))
     assert (project / "artifacts/v0.1/report.html").stat().st_size > 0

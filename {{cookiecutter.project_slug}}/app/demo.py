@@ -1,7 +1,7 @@
 """What the page knows about the model, free of widgets: form, examples, answers, what-ifs.
 
-An answer takes the way of the API: the form becomes a JSON body that `Contract.read` and
-`answer_rows` handle. So page and API say the same, mistakes included. Nothing is logged.
+An answer takes the way of the API: the form becomes a JSON body that `RequestSchema.read` and
+`build_response` handle. So page and API say the same, mistakes included. Nothing is logged.
 """
 
 import re
@@ -19,12 +19,13 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import Column, load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.features import needed_columns
-from {{ cookiecutter.package_name }}.models.explain import Explainer, Reasons
-from {{ cookiecutter.package_name }}.models.registry import Store
-from {{ cookiecutter.package_name }}.predict.reload import Champion, Served, plain_values
-from {{ cookiecutter.package_name }}.predict.request_schema import Contract
-from {{ cookiecutter.package_name }}.predict.response import answer_rows
-from {{ cookiecutter.package_name }}.preprocess.preprocessor import Plan
+from {{ cookiecutter.package_name }}.models.explain import Contributions, Explainer
+from {{ cookiecutter.package_name }}.models.model_io import ModelVersion
+from {{ cookiecutter.package_name }}.models.registry import ModelRegistry
+from {{ cookiecutter.package_name }}.predict.reload import ChampionReloader
+from {{ cookiecutter.package_name }}.predict.request_schema import RequestSchema
+from {{ cookiecutter.package_name }}.predict.response import build_response
+from {{ cookiecutter.package_name }}.preprocess.preprocessor import Preprocessor
 from {{ cookiecutter.package_name }}.reports.plots import short
 from {{ cookiecutter.package_name }}.reports.results import number as plain_number
 
@@ -74,12 +75,12 @@ class Answer:
     """What the model says about one row.
 
     Attributes:
-        served: The version that answered.
-        row: The row as the contract read it.
+        model: The version that answered.
+        row: The row as the request_schema read it.
         result: As the API answers, without the id.
     """
 
-    served: Served
+    model: ModelVersion
     row: Row
     result: dict[str, Any]
 
@@ -133,21 +134,21 @@ class Demo:
         settings = config.serve
         self.schema = load_schema(config.paths.schema_)
         columns = needed_columns(self.schema.features, config.features.derived)
-        self.contract = Contract(self.schema.subset(columns), settings.max_batch_rows)
-        self.store = Store(settings.store, settings.cache)
-        self._champion = Champion(self.store, self.schema.hash, settings.poll_seconds)
+        self.request_schema = RequestSchema(self.schema.subset(columns), settings.max_batch_rows)
+        self.store = ModelRegistry(settings.store, settings.cache)
+        self._champion = ChampionReloader(self.store, self.schema.hash, settings.poll_seconds)
         self._next_look = 0.0
         self._lock = threading.Lock()
-        self._explainer: tuple[Served, Explainer] | None = None
-        self._changes: tuple[Served, list[Change]] | None = None
-        self.served()
+        self._explainer: tuple[ModelVersion, Explainer] | None = None
+        self._changes: tuple[ModelVersion, list[Change]] | None = None
+        self.model()
 
     @property
     def target(self) -> Column:
         """The column that is predicted."""
         return self.schema.columns[self.schema.target]
 
-    def served(self) -> Served:
+    def model(self) -> ModelVersion:
         """Return the champion; look for a new one at most every `serve.poll_seconds`.
 
         Raises:
@@ -155,28 +156,28 @@ class Demo:
         """
         with self._lock:
             if time.monotonic() >= self._next_look:
-                self._champion.look()
+                self._champion.refresh()
                 self._next_look = time.monotonic() + self._champion.poll_seconds
-            if self._champion.served is None:
+            if self._champion.model is None:
                 raise UserError(f"no model can answer: {self._champion.reason}. Run: make all")
-            return self._champion.served
+            return self._champion.model
 
     def fields(self) -> list[Field]:
         """Return the fields of the form, one for each column of a request, in their order."""
-        plan = self.served().plan
+        preprocessor = self.model().preprocessor
         start = self.examples()[0]
         return [
-            make_field(name, column, plan, start[name])
-            for name, column in self.contract.columns.items()
+            make_field(name, column, preprocessor, start[name])
+            for name, column in self.request_schema.columns.items()
         ]
 
     def examples(self) -> list[Row]:
         """Return a few real rows, from the lowest prediction to the highest."""
-        served = self.served()
-        golden = sorted(served.metadata["golden"], key=lambda entry: _rank(entry["prediction"]))
+        model = self.model()
+        golden = sorted(model.metadata.golden, key=lambda entry: _rank(entry.prediction))
         last, count = len(golden) - 1, min(EXAMPLES, len(golden))
         chosen = [golden[round(last * i / max(1, count - 1))] for i in range(count)]
-        return [plain_values(entry["row"], served.plan) for entry in chosen]
+        return [model.preprocessor.parse_row(entry.row) for entry in chosen]
 
     def predict(self, given: Mapping[str, Any]) -> Answer:
         """Answer what was filled in.
@@ -188,16 +189,16 @@ class Demo:
             InvalidError: It does not fit; the mistakes name the columns.
             UserError: There is no model.
         """
-        served = self.served()
+        model = self.model()
         body = {}
-        for name, column in self.contract.columns.items():
-            value = json_value(column, given.get(name), missing_text(self._choices(name, served)))
+        for name, column in self.request_schema.columns.items():
+            value = json_value(column, given.get(name), missing_text(self._choices(name, model)))
             if value is not None or column.nullable:
                 body[name] = value
-        (row,), _ = self.contract.read(msgspec.json.encode(body))
-        return Answer(served, row, answer(served, [row])[0])
+        (row,), _ = self.request_schema.read(msgspec.json.encode(body))
+        return Answer(model, row, answer(model, [row])[0])
 
-    def reasons(self, given: Answer) -> Reasons:
+    def reasons(self, given: Answer) -> Contributions:
         """Split an answer into what each input of the model adds to it.
 
         Of two classes the second is explained, whichever was chosen; of more the chosen one. It is
@@ -206,27 +207,27 @@ class Demo:
         Raises:
             UserError: The model gives no reasons.
         """
-        served = given.served
+        model = given.model
         with self._lock:
-            if self._explainer is None or self._explainer[0] is not served:
-                self._explainer = served, Explainer(served, self.store)
-            label, classes = explained(given), served.plan.classes
+            if self._explainer is None or self._explainer[0] is not model:
+                self._explainer = model, Explainer(model, self.store)
+            label, classes = explained(given), model.preprocessor.classes
             number = classes.index(label) if classes is not None and label is not None else None
-            return self._explainer[1].reasons(given.row, number)
+            return self._explainer[1].contributions(given.row, number)
 
     def changes(self) -> list[Change]:
         """Return what `what_if` can be asked; first what changes most for the first example."""
-        served, row = self.served(), self.examples()[0]
-        if self._changes is not None and self._changes[0] is served:
+        model, row = self.model(), self.examples()[0]
+        if self._changes is not None and self._changes[0] is model:
             return self._changes[1]
-        start = Answer(served, row, answer(served, [row])[0])
+        start = Answer(model, row, answer(model, [row])[0])
         spread = {}
-        for name, column in self.contract.columns.items():
+        for name, column in self.request_schema.columns.items():
             steps: Sequence[Any] = ("hour", "day") if column.type == "datetime" else ("value",)
             for change in (Change(name, step) for step in steps):
                 if (found := self.what_if(start, change)) is not None:
                     spread[change] = max(found.predicted) - min(found.predicted)
-        self._changes = served, sorted(spread, key=lambda change: -spread[change])
+        self._changes = model, sorted(spread, key=lambda change: -spread[change])
         return self._changes[1]
 
     def what_if(self, given: Answer, change: Change) -> WhatIf | None:
@@ -234,21 +235,21 @@ class Demo:
 
         None where there is nothing to compare, as with a date that is missing.
         """
-        served, column = given.served, self.contract.columns[change.column]
-        values = grid(change, given.row, column, served.plan)
+        model, column = given.model, self.request_schema.columns[change.column]
+        values = grid(change, given.row, column, model.preprocessor)
         if len(values) < 2:
             return None
-        results = answer(served, [given.row | {change.column: value} for value in values])
-        classes = served.plan.classes
+        results = answer(model, [given.row | {change.column: value} for value in values])
+        classes = model.preprocessor.classes
         label = explained(given)
         return WhatIf(
             change,
             values,
             [_score(result, label) for result in results],
-            None if label is not None else float(served.metadata["interval"]["quantile"]),
+            None if label is not None else model.half_width,
             (given.row[change.column], _score(given.result, label)),
             label,
-            served.metadata["threshold"] if classes is not None and len(classes) == 2 else None,
+            model.metadata.threshold if classes is not None and len(classes) == 2 else None,
         )
 
     def about(self, given: Answer) -> str:
@@ -256,11 +257,11 @@ class Demo:
         label = explained(given)
         return self.schema.target if label is None else f"{self.schema.target} = {label}"
 
-    def reasons_title(self, given: Answer, found: Reasons) -> str:
+    def reasons_title(self, given: Answer, found: Contributions) -> str:
         """Say what the bars of the reasons measure."""
         return f"Added to {self._short(given)}" + (f" ({found.unit})" if found.unit else "")
 
-    def reasons_text(self, given: Answer, found: Reasons) -> str:
+    def reasons_text(self, given: Answer, found: Contributions) -> str:
         """Say how to read the reasons."""
         what = "makes" if explained(given) is not None else "raises"
         more = " more likely" if explained(given) is not None else ""
@@ -284,7 +285,7 @@ class Demo:
         text = CARD.read_text(encoding="utf-8")
         text = re.sub(r"\A---\r?\n.*?^---\r?\n", "", text, flags=re.DOTALL | re.MULTILINE)
         text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
-        version = self.served().version
+        version = self.model().version
         if not re.search(rf"\b{re.escape(version)}\b", text):
             text = f"**{version} answers; this card is about another version.**\n\n{text}"
         return text.strip() + "\n"
@@ -294,34 +295,34 @@ class Demo:
         target = short(self.schema.target)
         return target if label is None else f"{target} = {short(label)}"
 
-    def _choices(self, name: str, served: Served) -> tuple[str, ...]:
-        return choices(name, self.contract.columns[name], served.plan)
+    def _choices(self, name: str, model: ModelVersion) -> tuple[str, ...]:
+        return choices(name, self.request_schema.columns[name], model.preprocessor)
 
 
-def answer(served: Served, rows: Sequence[Row]) -> list[dict[str, Any]]:
+def answer(model: ModelVersion, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Answer rows as the API does; nobody gives feedback to the page, so there are no ids."""
-    found = answer_rows(served, rows, str)
+    found = build_response(model, rows, str)
     return [{key: result[key] for key in result if key != "prediction_id"} for result in found]
 
 
 def explained(given: Answer) -> str | None:
     """Return the class whose probability reasons and what-ifs are about; None for a number."""
-    classes = given.served.plan.classes
+    classes = given.model.preprocessor.classes
     if classes is None:
         return None
     return classes[1] if len(classes) == 2 else str(given.result["prediction"])
 
 
-def make_field(name: str, column: Column, plan: Plan, start: Any) -> Field:
+def make_field(name: str, column: Column, preprocessor: Preprocessor, start: Any) -> Field:
     """Make the field of a column.
 
     Args:
         name: The column's name.
         column: What the schema says about it.
-        plan: The fitted plan: it knows the categories of the training rows.
+        preprocessor: The fitted preprocessor: it knows the categories of the training rows.
         start: The value to begin with.
     """
-    known = choices(name, column, plan)
+    known = choices(name, column, preprocessor)
     kinds: dict[str, Kind] = {"integer": "integer", "float": "number", "datetime": "datetime"}
     kind = "yes-no" if column.type == "boolean" else kinds.get(column.type)
     closed = column.type == "boolean" or (column.values is not None and known != ())
@@ -337,7 +338,7 @@ def make_field(name: str, column: Column, plan: Plan, start: Any) -> Field:
     )
 
 
-def choices(name: str, column: Column, plan: Plan) -> tuple[str, ...]:
+def choices(name: str, column: Column, preprocessor: Preprocessor) -> tuple[str, ...]:
     """Return what can be chosen: the schema's values, else the categories of the training rows."""
     if column.type == "boolean":
         return tuple(YES_NO)
@@ -345,7 +346,7 @@ def choices(name: str, column: Column, plan: Plan) -> tuple[str, ...]:
         return ()
     if column.values is not None:
         return tuple(map(str, column.values))
-    return next((tuple(sorted(i.levels)) for i in plan.inputs if i.name == name), ())
+    return next((tuple(sorted(i.levels)) for i in preprocessor.inputs if i.name == name), ())
 
 
 def missing_text(known: Sequence[str]) -> str:
@@ -443,7 +444,7 @@ def example_labels(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def grid(change: Change, row: Row, column: Column, plan: Plan) -> list[Any]:
+def grid(change: Change, row: Row, column: Column, preprocessor: Preprocessor) -> list[Any]:
     """Return at most `POINTS` values of a column for a what-if, all of them valid in a row.
 
     Numbers go as far as the training rows do (two standard deviations), and no further than the
@@ -458,14 +459,14 @@ def grid(change: Change, row: Row, column: Column, plan: Plan) -> list[Any]:
         whole = column.type == "integer"
         return _levels(list(column.values) if whole else list(map(str, column.values)), now, column)
     if column.type in ("category", "string"):
-        levels = next((list(i.levels) for i in plan.inputs if i.name == change.column), [])
+        levels = next((list(i.levels) for i in preprocessor.inputs if i.name == change.column), [])
         return _levels(levels, now, column) if levels else []
-    return _numbers(change.column, now, column, plan)
+    return _numbers(change.column, now, column, preprocessor)
 
 
-def _numbers(name: str, now: Any, column: Column, plan: Plan) -> list[Any]:
+def _numbers(name: str, now: Any, column: Column, preprocessor: Preprocessor) -> list[Any]:
     low, high = column.min, column.max
-    item = next((i for i in plan.inputs if i.name == name and i.source == "number"), None)
+    item = next((i for i in preprocessor.inputs if i.name == name and i.source == "number"), None)
     ends = [float(edge) for edge in (low, high) if isinstance(edge, int | float)]
     if item is not None:
         reach = [item.mean - SPREAD * item.std, item.mean + SPREAD * item.std]

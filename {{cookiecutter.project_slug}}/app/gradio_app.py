@@ -161,7 +161,7 @@ def head_html(demo: Demo) -> str:
 
 def answer_html(demo: Demo, answer: Answer) -> str:
     """Write an answer in HTML."""
-    result, metadata = answer.result, answer.served.metadata
+    result, metadata = answer.result, answer.model.metadata
     unit = escape(f" {demo.target.unit}" if demo.target.unit else "")
     if "probabilities" in result:
         shares = sorted(result["probabilities"].items(), key=lambda item: -item[1])
@@ -170,14 +170,14 @@ def answer_html(demo: Demo, answer: Answer) -> str:
         body = rows + (f'<p class="soft">and {more} more classes</p>' if more > 0 else "")
         big = escape(str(result["prediction"]))
         if len(shares) == 2:
-            label, threshold = escape(list(result["probabilities"])[1]), metadata["threshold"]
+            label, threshold = escape(list(result["probabilities"])[1]), metadata.threshold
             body += f'<p class="soft">Says “{label}” from {threshold:.0%} on.</p>'
     else:
         big = number(result["prediction"]) + unit
-        level = metadata["interval"]["level"]
+        level = metadata.interval.level if metadata.interval else 0.0
         ends = f"{number(result['lower'])} and {number(result['upper'])}{unit}"
         body = f"<p>In {level:.0%} of such cases the true value lies between {ends}.</p>"
-    note = f'<p class="soft">{escape(answer.served.version)}, {escape(metadata["model"])}</p>'
+    note = f'<p class="soft">{escape(answer.model.version)}, {escape(metadata.model)}</p>'
     return card(demo.schema.target, f'<p class="big">{big}</p>{body}{note}')
 
 

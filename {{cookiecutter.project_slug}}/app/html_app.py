@@ -125,10 +125,10 @@ def shown_answer(demo: Demo, answer: Answer, change: Change | None) -> dict[str,
     found = None if change is None else demo.what_if(answer, change)
     values = {
         "answer": answer,
-        "metadata": answer.served.metadata,
+        "metadata": answer.model.metadata,
         "shares": shares[:MOST_CLASSES],
         "more": len(shares) - MOST_CLASSES,
-        "classes": answer.served.plan.classes,
+        "classes": answer.model.preprocessor.classes,
         "what_if": "",
         "what_if_text": NO_WHAT_IF,
         "why": "",

@@ -8,7 +8,7 @@ from functools import wraps
 from io import StringIO
 from typing import Any, TypeVar, cast
 
-from {{ cookiecutter.package_name }}.models.explain import Reasons
+from {{ cookiecutter.package_name }}.models.explain import Contributions
 from {{ cookiecutter.package_name }}.reports.plots import (
     BASELINE,
     FAINT,
@@ -50,7 +50,7 @@ def one_at_a_time(draw: Draw) -> Draw:
 
 
 @one_at_a_time
-def reasons(found: Reasons, title: str) -> str:
+def reasons(found: Contributions, title: str) -> str:
     """Draw what each input adds to the prediction: the largest ten, the rest as one bar.
 
     Args:

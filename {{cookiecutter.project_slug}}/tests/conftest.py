@@ -24,8 +24,10 @@ from {{ cookiecutter.package_name }} import config as configuration
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data import schema_inference as infer
 from {{ cookiecutter.package_name }}.data.schema import Column
-from {{ cookiecutter.package_name }}.models import evaluate, model_io, promotion, train
+from {{ cookiecutter.package_name }}.models import evaluate, promotion, train
+from {{ cookiecutter.package_name }}.models.registry import find_version
 from {{ cookiecutter.package_name }}.preprocess import pipeline
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 ROOT = Path(__file__).parents[1]
 FAST = {"evaluate.bootstrap": 20, "train.params": {"n_estimators": 40}, "train.threads": 1}
@@ -46,7 +48,7 @@ def project(folder: Path) -> Callable[..., configuration.Config]:
     def make(frame: pl.DataFrame, target: str, **settings: Any) -> configuration.Config:
         frame.write_csv(folder / "table.csv")
         infer.run(Path("table.csv"), target, configuration.DEFAULT)
-        configuration.update_yaml(configuration.DEFAULT, FAST | settings)
+        update_yaml(configuration.DEFAULT, FAST | settings)
         return configuration.load_config(environ={})
 
     return make
@@ -62,7 +64,7 @@ def untrained(folder: Path) -> configuration.Config:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """This project's own data and configuration, from ingest to evaluate.
 
-    Has `folder`, `config`, `bundle` and `evaluation`. Tests read it and change nothing.
+    Has `folder`, `config`, `model` and `evaluation`. Tests read it and change nothing.
     """
     folder = tmp_path_factory.mktemp("trained")
     copy_configs(folder)
@@ -78,8 +80,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
         pipeline.run(config)
         train.run(config)
         evaluation = evaluate.run(config)
-        bundle = model_io.load_bundle(config.paths.models)
-        yield SimpleNamespace(folder=folder, config=config, bundle=bundle, evaluation=evaluation)
+        model = find_version(config.paths.models)
+        yield SimpleNamespace(folder=folder, config=config, model=model, evaluation=evaluation)
     finally:
         os.chdir(before)
 
@@ -159,7 +161,7 @@ def own_data(settings: dict[str, Any]) -> configuration.Config:
     source = configuration.load_config(environ={}).data.source
     here = ROOT / source
     changes = {"data.source": str(here) if here.exists() else source}
-    configuration.update_yaml(configuration.DEFAULT, FAST | changes | settings)
+    update_yaml(configuration.DEFAULT, FAST | changes | settings)
     return configuration.load_config(environ={})
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -96,7 +96,7 @@ def train(config: ConfigPath = DEFAULT, version: Version = None) -> None:
         beside = trained.baseline.get(name)
         shown = "" if beside is None else f"   (baseline {beside:.4f})"
         typer.echo(f"  {name:<28} {value:10.4f}{shown}")
-    _next(f"{trained.path}: metrics above are on the validation rows", "evaluate")
+    _next(f"{trained.folder}: metrics above are on the validation rows", "evaluate")
 
 
 @app.command()
@@ -130,16 +130,16 @@ def predict(
     version: Version = None,
 ) -> None:
     """Predict every row of a file."""
-    from .models.model_io import load_bundle
+    from .models.registry import find_version
     from .predict import batch
 
     settings = _load(config)
-    bundle = load_bundle(settings.paths.models, version)
-    done = batch.run(bundle, file, out, settings.data.batch_rows)
-    typer.echo(f"{out}: {done.rows - done.rejected:,} rows predicted by {bundle.version}")
+    model = find_version(settings.paths.models, version)
+    done = batch.run(model, file, out, settings.data.batch_rows)
+    typer.echo(f"{out}: {done.rows - done.rejected:,} rows predicted by {model.version}")
     champion = _champion(settings)
-    if version is None and champion not in (None, bundle.version):
-        typer.echo(f"{bundle.version} is the newest; the champion is {champion} (see --version)")
+    if version is None and champion not in (None, model.version):
+        typer.echo(f"{model.version} is the newest; the champion is {champion} (see --version)")
     if done.rejects:
         typer.echo(f"{done.rejected:,} rows could not be predicted; reasons: {done.rejects}")
         raise typer.Exit(1)
@@ -167,10 +167,10 @@ def models_list(config: ConfigPath = DEFAULT) -> None:
     if not versions:
         typer.echo(f"{folder} has no model yet. Next: train")
     for name, champion in versions:
-        metadata = model_io.read_metadata(folder / name)
+        metadata = model_io.Metadata.read(folder / name)
         mark = "champion" if champion else ""
-        created, model = metadata["created"], metadata["model"]
-        typer.echo(f"{name:<7} {mark:<9} {created}  {model:<18} {_short(metadata)}")
+        created, model = metadata.created, metadata.model
+        typer.echo(f"{name:<7} {mark:<9} {created}  {model:<18} {_short(metadata.metrics)}")
 
 
 @models_app.command("promote")
@@ -197,17 +197,17 @@ def models_rollback(config: ConfigPath = DEFAULT) -> None:
 def _promote(settings: "Config", version: str | None = None, force: bool = False) -> str:
     from .models import promotion
 
-    verdict = promotion.promote(settings, version, force)
-    typer.echo(f"{verdict.candidate}: {verdict.decision}")
-    for reason in verdict.reasons:
+    decision = promotion.promote(settings, version, force)
+    typer.echo(f"{decision.candidate}: {decision.decision}")
+    for reason in decision.reasons:
         typer.echo(f"  {reason}")
-    return verdict.decision
+    return decision.decision
 
 
 def _champion(settings: "Config") -> str | None:
-    from .models.registry import Store
+    from .models.registry import ModelRegistry
 
-    pointer = Store(settings.serve.store, settings.serve.cache).champion()
+    pointer = ModelRegistry(settings.serve.store, settings.serve.cache).champion()
     return None if pointer is None else str(pointer["version"])
 
 
@@ -225,5 +225,5 @@ def _next(done: str, step: str) -> None:
     typer.echo(f"Next: {step}")
 
 
-def _short(metadata: dict[str, Any]) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in metadata["metrics"].items())
+def _short(metrics: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,7 +17,7 @@ from pydantic import (
 )
 
 from .errors import UserError
-from .utils.files import write_text
+from .utils.yaml import explain, parse_yaml, read_yaml
 
 DEFAULT = Path("configs/default.yml")
 SECRETS = {"serve.api_key"}  # never read as YAML, in which `#key` is nothing, and never shown
@@ -89,11 +88,17 @@ class Features(Section):
     )
 
 
+class Model(Section):
+    """What the model is called, in metadata and metrics."""
+
+    name: str = Field(default="model", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+
+
 class Train(Section):
     """Which model, and how it is fitted."""
 
-    model: Literal["dummy", "linear", "gradient_boosting"] = "gradient_boosting"
-    baseline: Literal["dummy", "linear", "gradient_boosting"] = "dummy"
+    model: str = Field(default="gradient_boosting", description="a name in models/estimators.py")
+    baseline: str = Field(default="dummy", description="a name in models/estimators.py")
     seed: int = Field(default=0, ge=0, lt=2**31)
     threads: int = Field(default=0, ge=0, description="0 = all cores")
     interval_level: Fraction = Field(
@@ -107,7 +112,7 @@ class Evaluate(Section):
 
     slices: tuple[str, ...] = Field(default=(), description="columns to break the metrics down by")
     threshold: Fraction = Field(
-        default=0.5, description="binary: probability from which it is a yes"
+        default=0.5, description="binary: probability from which it is the positive class"
     )
     bootstrap: int = Field(default=500, ge=0, description="resamples for the intervals; 0 = none")
     learning_curve: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.1, 0.25, 0.5, 1.0)
@@ -183,6 +188,7 @@ class Config(Section):
     data: Data
     split: Split
     features: Features = Features()
+    model: Model = Model()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     promotion: Promotion = Promotion()
@@ -215,57 +221,12 @@ def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -
                 if not isinstance(target, dict):
                     raise UserError(f"{name}: {section} is not a section of the config", 2)
             secret = ".".join((*sections, key)) in SECRETS
-            target[key] = text if secret else _parse(text, name)
+            target[key] = text if secret else parse_yaml(text, name)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        lines = [f"{path}: {_explain(problem)}" for problem in error.errors()]
+        lines = [f"{path}: {line}" for line in explain(error, SECRETS)]
         raise UserError("\n".join(lines), 2) from None
-
-
-def update_yaml(path: Path, values: Mapping[str, Any]) -> None:
-    """Set keys such as "data.source" in a YAML file and keep its comments and order.
-
-    A value of `None` removes the key.
-    """
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 100
-    text = StringIO()
-    document = yaml.load(path.read_text(encoding="utf-8"))
-    for dotted, value in values.items():
-        *sections, key = dotted.split(".")
-        target = document
-        for section in sections:
-            target = target.setdefault(section, {})
-        if value is None:
-            target.pop(key, None)
-        else:
-            target[key] = value
-    yaml.dump(document, text)
-    write_text(path, text.getvalue())
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML 1.2 file that holds a mapping.
-
-    Raises:
-        UserError: No such file, not YAML, or not a mapping; exit code 2.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file. Run from the project's folder, or name another file.", 2
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}", 2) from None
-    values = _parse(text, str(path))
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: expected `key: value` lines", 2)
-    return values
 
 
 def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -286,25 +247,3 @@ def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(base.get(key), dict)
     }
     return base | top | both
-
-
-def _parse(text: str, where: str) -> Any:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        raise UserError(f"{where}: not valid YAML: {error}", 2) from None
-
-
-def _explain(problem: Any) -> str:
-    key = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key `{key}`"
-    if problem["type"] == "missing":
-        return f"`{key}` is missing"
-    message = problem["msg"].removeprefix("Value error, ")
-    given = problem["input"]
-    shown = "" if isinstance(given, dict) or key in SECRETS else f" (it is {given!r})"
-    return f"`{key}`: {message}{shown}"

@@ -13,21 +13,21 @@ from {{ cookiecutter.package_name }}.config import Config
 
 
 def test_model_beats_its_baseline(trained: SimpleNamespace) -> None:
-    metadata = trained.bundle.metadata
-    metric = "log_loss" if trained.bundle.plan.classes else "mae"
-    assert metadata["metrics"][metric] < metadata["baseline_metrics"][metric]
+    metadata = trained.model.metadata
+    metric = "log_loss" if trained.model.preprocessor.classes else "mae"
+    assert metadata.metrics[metric] < metadata.baseline.metrics[metric]
 
 
 def test_golden_rows_predict_what_was_recorded(trained: SimpleNamespace) -> None:
     from {{ cookiecutter.package_name }}.data.checks import cast
 
-    bundle = trained.bundle
-    golden = bundle.metadata["golden"]
-    typed, failed = cast(pl.DataFrame([entry["row"] for entry in golden]), bundle.plan.columns)
+    model = trained.model
+    golden = model.metadata.golden
+    typed, failed = cast(pl.DataFrame([entry.row for entry in golden]), model.preprocessor.columns)
     assert not failed
-    predicted = bundle.predictor.predict_frame(typed)
+    predicted = model.predictor.predict_frame(typed)
     for entry, value in zip(golden, predicted.reshape(len(golden), -1), strict=True):
-        assert value.tolist() == pytest.approx(entry["prediction"], abs=1e-6)
+        assert value.tolist() == pytest.approx(entry.prediction, abs=1e-6)
 
 
 def test_report_stands_alone(trained: SimpleNamespace) -> None:

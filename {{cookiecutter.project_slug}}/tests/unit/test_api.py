@@ -1,4 +1,4 @@
-"""The HTTP API over real sockets: contract, limits, logs, and models that must not be served."""
+"""The HTTP API over real sockets: requests, limits, logs, and models not to be served."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import Column, load_schema
 from {{ cookiecutter.package_name }}.models import promotion
 from {{ cookiecutter.package_name }}.predict.api import create_app
-from {{ cookiecutter.package_name }}.predict.request_schema import Contract, InvalidError
+from {{ cookiecutter.package_name }}.predict.request_schema import InvalidError, RequestSchema
 
 Start = Callable[..., httpx.Client]
 
@@ -60,7 +60,7 @@ def with_serve(config: Config, **changes: Any) -> Config:
 @pytest.fixture
 def store(trained: SimpleNamespace, tmp_path: Path) -> Path:
     """A store with the trained version as its champion."""
-    shutil.copytree(trained.bundle.path, tmp_path / "store/v0.1")
+    shutil.copytree(trained.model.folder, tmp_path / "store/v0.1")
     pointer = {"version": "v0.1", "previous": None}
     (tmp_path / "store/champion.json").write_text(json.dumps(pointer), encoding="utf-8")
     return tmp_path / "store"
@@ -76,7 +76,7 @@ def api(trained: SimpleNamespace, store: Path) -> Iterator[SimpleNamespace]:
 @pytest.fixture
 def row(api: SimpleNamespace) -> dict[str, Any]:
     """A row that is accepted."""
-    example: dict[str, Any] = api.service.contract.example_row()
+    example: dict[str, Any] = api.service.request_schema.example_row()
     return example
 
 
@@ -100,11 +100,11 @@ def test_one_row_and_many(api: SimpleNamespace, row: dict[str, Any]) -> None:
 
 
 def test_answers_equal_the_batch(trained: SimpleNamespace, api: SimpleNamespace) -> None:
-    golden = trained.bundle.metadata["golden"]
-    answers = api.client.post("/predict", json=[entry["row"] for entry in golden]).json()
+    golden = trained.model.metadata.golden
+    answers = api.client.post("/predict", json=[entry.row for entry in golden]).json()
     for entry, answer in zip(golden, answers["predictions"], strict=True):
         found = answer.get("probabilities", {"": answer["prediction"]})
-        np.testing.assert_allclose(list(found.values()), entry["prediction"], rtol=1e-5)
+        np.testing.assert_allclose(list(found.values()), entry.prediction, rtol=1e-5)
         if "lower" in answer:
             assert answer["lower"] < answer["prediction"] < answer["upper"]
 
@@ -119,20 +119,20 @@ def test_any_valid_row_is_predicted(
     api: SimpleNamespace,
     rows: Callable[..., st.SearchStrategy[dict[str, Any]]],
 ) -> None:
-    plan = trained.bundle.plan
-    values = data.draw(rows(plan.columns))
+    preprocessor = trained.model.preprocessor
+    values = data.draw(rows(preprocessor.columns))
     body = json.dumps(values, default=lambda moment: moment.isoformat())
     response = api.client.post("/predict", content=body)
     assert response.status_code == 200, response.text
     answer = response.json()
     found = answer.get("probabilities", {"": answer["prediction"]})
-    expected = trained.bundle.predictor.predict_row(values)
+    expected = trained.model.predictor.predict_row(values)
     np.testing.assert_allclose(list(found.values()), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_every_mistake_is_named(api: SimpleNamespace, row: dict[str, Any]) -> None:
-    required = next(n for n, c in api.service.contract.columns.items() if not c.nullable)
-    number = next(n for n, c in api.service.contract.columns.items() if c.type == "float")
+    required = next(n for n, c in api.service.request_schema.columns.items() if not c.nullable)
+    number = next(n for n, c in api.service.request_schema.columns.items() if c.type == "float")
     broken = {**row, number: "secret-text", "no such column": 1}
     del broken[required]
     document = problem(api.client.post("/predict", json=[row, broken]), 422)
@@ -169,8 +169,8 @@ def test_too_many_rows(api: SimpleNamespace, row: dict[str, Any]) -> None:
 
 def test_fast_and_full_checks_agree(trained: SimpleNamespace, api: SimpleNamespace) -> None:
     """What msgspec refuses pydantic explains, and what it accepts pydantic accepts."""
-    contract = api.service.contract
-    good = contract.example_row()
+    request_schema = api.service.request_schema
+    good = request_schema.example_row()
     odd: list[Any] = [
         None,
         True,
@@ -185,38 +185,38 @@ def test_fast_and_full_checks_agree(trained: SimpleNamespace, api: SimpleNamespa
         [],
         {},
     ]
-    for name in contract.columns:
+    for name in request_schema.columns:
         for value in odd:
             body = json.dumps({**good, name: value}).encode()
             fast = api.client.post("/predict", content=body).status_code == 200
-            assert fast == _accepted(contract.model, {**good, name: value}), (name, value)
+            assert fast == _accepted(request_schema.model, {**good, name: value}), (name, value)
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
 def test_a_moment_beyond_the_calendar_is_named(moment: str) -> None:
-    contract = Contract({"when": Column(type="datetime")}, 10)
+    request_schema = RequestSchema({"when": Column(type="datetime")}, 10)
     with pytest.raises(InvalidError, match="years 1 to 9999") as refused:
-        contract.read(json.dumps([{}, {"when": moment}]).encode())
+        request_schema.read(json.dumps([{}, {"when": moment}]).encode())
     assert [mistake.field for mistake in refused.value.mistakes] == ["1.when"]
 
 
 def test_a_whole_number_fits_a_column() -> None:
-    contract = Contract({"n": Column(type="integer")}, 10)
+    request_schema = RequestSchema({"n": Column(type="integer")}, 10)
     for value in (2**63 - 1, -(2**63)):
-        assert contract.read(json.dumps({"n": value}).encode())[0] == [{"n": value}]
-        _accepted(contract.model, {"n": value})
+        assert request_schema.read(json.dumps({"n": value}).encode())[0] == [{"n": value}]
+        _accepted(request_schema.model, {"n": value})
     for value in (2**63, 10**30, 10**400):
         with pytest.raises(InvalidError):
-            contract.read(b'{"n": %d}' % value)
-        assert not _accepted(contract.model, {"n": value})
+            request_schema.read(b'{"n": %d}' % value)
+        assert not _accepted(request_schema.model, {"n": value})
 
 
 def test_a_body_of_mistakes_is_not_read_to_its_end() -> None:
-    contract = Contract({"n": Column(type="integer")}, 1000)
+    request_schema = RequestSchema({"n": Column(type="integer")}, 1000)
     body = json.dumps([{f"x{i}": 1 for i in range(110)}] * 1000).encode()
     start = time.process_time()
     with pytest.raises(InvalidError) as refused:
-        contract.read(body)
+        request_schema.read(body)
     assert len(refused.value.mistakes) == 100
     assert time.process_time() - start < 0.3
 
@@ -224,12 +224,12 @@ def test_a_body_of_mistakes_is_not_read_to_its_end() -> None:
 def test_columns_may_be_called_anything() -> None:
     names = ["plain", 'wei"rd', "back\\slash", "ta\tb", "f1", "Größe 🚀"]
     columns = {name: Column(type="float", nullable=False, max=9) for name in names}
-    contract = Contract(columns, 10)
+    request_schema = RequestSchema(columns, 10)
     row = {name: float(i) for i, name in enumerate(names)}
-    assert contract.read(json.dumps(row).encode()) == ([row], False)
-    assert contract.read(json.dumps([row, row]).encode()) == ([row, row], True)
+    assert request_schema.read(json.dumps(row).encode()) == ([row], False)
+    assert request_schema.read(json.dumps([row, row]).encode()) == ([row, row], True)
     with pytest.raises(InvalidError) as refused:
-        contract.read(json.dumps({**row, 'wei"rd': 10, "f2": 1}).encode())
+        request_schema.read(json.dumps({**row, 'wei"rd': 10, "f2": 1}).encode())
     assert {mistake.field for mistake in refused.value.mistakes} == {'wei"rd', "f2"}
 
 
@@ -243,7 +243,7 @@ def _accepted(model: Any, values: dict[str, Any]) -> bool:
 
 def test_whole_numbers_may_have_a_point(api: SimpleNamespace, row: dict[str, Any]) -> None:
     """To JSON Schema, and so to the OpenAPI document, 3.0 is an integer."""
-    columns = api.service.contract.columns
+    columns = api.service.request_schema.columns
     pointed = {name: float(row[name]) for name, c in columns.items() if c.type == "integer"}
     one = api.client.post("/predict", json=row).json()
     other = api.client.post("/predict", json=row | pointed).json()
@@ -255,8 +255,8 @@ def test_openapi_is_the_schema(trained: SimpleNamespace, api: SimpleNamespace) -
     document = api.client.get("/openapi.json").json()
     schema = load_schema(trained.config.paths.schema_)
     parts = document["components"]["schemas"]
-    assert set(parts["Row"]["properties"]) == set(trained.bundle.plan.columns)
-    for name, column in trained.bundle.plan.columns.items():
+    assert set(parts["Row"]["properties"]) == set(trained.model.preprocessor.columns)
+    for name, column in trained.model.preprocessor.columns.items():
         shown = parts["Row"]["properties"][name]
         assert schema.columns[name].description in shown["description"]
         assert (name in parts["Row"]["required"]) == (not column.nullable)
@@ -309,8 +309,8 @@ def test_a_fault_of_ours_tells_no_details(
     method: str,
     path: str,
 ) -> None:
-    served = api.service.champion.served
-    api.service.champion.served = SimpleNamespace(
+    model = api.service.champion.model
+    api.service.champion.model = SimpleNamespace(
         version="secret"
     )  # has nothing that is asked of it
     document = problem(api.client.request(method, path, json=row), 500)
@@ -318,7 +318,7 @@ def test_a_fault_of_ours_tells_no_details(
     assert "attribute" not in json.dumps(document)
     assert document["instance"] in caplog.text
     assert "AttributeError" in caplog.text
-    api.service.champion.served = served
+    api.service.champion.model = model
 
 
 def test_metrics_count(api: SimpleNamespace, row: dict[str, Any]) -> None:
@@ -336,7 +336,7 @@ def test_metrics_count(api: SimpleNamespace, row: dict[str, Any]) -> None:
 def test_api_key(trained: SimpleNamespace, store: Path) -> None:
     config = with_serve(trained.config, store=str(store), api_key="long-and-random")
     with running(config) as api:
-        row = api.service.contract.example_row()
+        row = api.service.request_schema.example_row()
         problem(api.client.post("/predict", json=row), 401)
         problem(api.client.post("/predict", json=row, headers={"x-api-key": "wrong"}), 401)
         right = {"x-api-key": "long-and-random"}
@@ -354,7 +354,7 @@ def test_api_key(trained: SimpleNamespace, store: Path) -> None:
 def test_overload_is_refused_at_once(trained: SimpleNamespace, store: Path) -> None:
     config = with_serve(trained.config, store=str(store), max_concurrency=1)
     with running(config) as api:
-        row = json.dumps(api.service.contract.example_row()).encode()
+        row = json.dumps(api.service.request_schema.example_row()).encode()
         slow = httpx.Client(base_url=api.client.base_url)
         started, release = threading.Event(), threading.Event()
 
@@ -384,7 +384,7 @@ def test_overload_is_refused_at_once(trained: SimpleNamespace, store: Path) -> N
 def test_prediction_log_and_feedback(trained: SimpleNamespace, store: Path, tmp_path: Path) -> None:
     log = tmp_path / "logs/predictions.jsonl"
     with running(with_serve(trained.config, store=str(store), prediction_log=str(log))) as api:
-        row = api.service.contract.example_row()
+        row = api.service.request_schema.example_row()
         answer = api.client.post("/predict", json=row).json()
         found = {"prediction_id": answer["prediction_id"], "label": True}
         assert api.client.post("/feedback", json=found).status_code == 202
@@ -403,7 +403,7 @@ def test_full_disk_stops_no_request(trained: SimpleNamespace, store: Path) -> No
         pytest.skip("this system has no /dev/full to stand for a full disk: not checked here")
     with running(with_serve(trained.config, store=str(store), prediction_log="x.jsonl")) as api:
         api.service.predictions._path = full
-        row = api.service.contract.example_row()
+        row = api.service.request_schema.example_row()
         for _ in range(3):
             assert api.client.post("/predict", json=row).status_code == 200
         api.service.predictions.flush()
@@ -438,8 +438,8 @@ def damage(store: Path, how: str) -> None:
         (folder / "model.onnx").unlink()
     elif how == "model cut":
         (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:-100])
-    elif how == "plan changed":
-        (folder / "plan.json").write_text("{}", encoding="utf-8")
+    elif how == "preprocessor changed":
+        (folder / "preprocessor.json").write_text("{}", encoding="utf-8")
     elif how == "metadata cut":
         (folder / "metadata.json").write_text('{"files": {', encoding="utf-8")
     elif how == "other predictions":
@@ -456,7 +456,7 @@ DAMAGES = {
     "no such version": "missing",
     "model missing": "is missing",
     "model cut": "not the file that training wrote",
-    "plan changed": "not the file that training wrote",
+    "preprocessor changed": "not the file that training wrote",
     "metadata cut": "missing or broken",
     "other predictions": "something else for its golden rows",
     "no golden rows": "no golden rows",
@@ -468,7 +468,7 @@ def test_damaged_model_is_never_served(trained: SimpleNamespace, store: Path, ho
     damage(store, how)
     with running(with_serve(trained.config, store=str(store))) as api:
         assert DAMAGES[how] in problem(api.client.get("/health/ready"), 503)["detail"]
-        problem(api.client.post("/predict", json=api.service.contract.example_row()), 503)
+        problem(api.client.post("/predict", json=api.service.request_schema.example_row()), 503)
         assert api.client.get("/health/live").status_code == 200
 
 
@@ -530,8 +530,8 @@ def test_the_server_needs_nothing_of_training(trained: SimpleNamespace, store: P
         f"from {package}.models import explain\n"
         f"from {package}.predict import api\n"
         "service = api.create_app(load_config()).state.service\n"
-        "service.champion.look()\n"
-        "explain.Explainer(service.champion.served, service.champion.store)\n"
+        "service.champion.refresh()\n"
+        "explain.Explainer(service.champion.model, service.champion.registry)\n"
         "print(*sys.modules)"
     )
     paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
@@ -574,7 +574,7 @@ def test_a_champion_out_of_reach_is_tried_again(
         time.sleep(0.05)
     assert "is missing" in api.service.champion.reason
     away.rename(store / "v0.2/model.onnx")
-    while api.service.champion.served.version != "v0.2" and time.monotonic() < until:
+    while api.service.champion.model.version != "v0.2" and time.monotonic() < until:
         time.sleep(0.05)
     assert api.client.post("/predict", json=row).json()["model_version"] == "v0.2"
 
@@ -590,7 +590,7 @@ def test_remote_store(trained: SimpleNamespace, store: Path, tmp_path: Path) -> 
     with running(with_serve(trained.config, store="memory://bucket", cache=str(cache))) as api:
         assert api.client.get("/health/ready").json()["model_version"] == "v0.1"
         names = {path.name for path in (cache / "v0.1").iterdir()}
-        assert names == {"metadata.json", "model.onnx", "plan.json"}
+        assert names == {"metadata.json", "model.onnx", "preprocessor.json"}
 
 
 def test_promote_to_a_remote_store(trained: SimpleNamespace, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from {{ cookiecutter.package_name }}.config import Config, update_yaml
+from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 PACKAGE = "{{ cookiecutter.package_name }}"
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from {{ cookiecutter.package_name }}.config import load_config, update_yaml
+from {{ cookiecutter.package_name }}.config import load_config
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 PREFIX = "{{ cookiecutter.package_name | upper }}__"
 

@@ -18,14 +18,15 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.config import Config, update_yaml
+from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion, train
 from {{ cookiecutter.package_name }}.predict.request_schema import InvalidError
-from {{ cookiecutter.package_name }}.predict.response import answer_rows
+from {{ cookiecutter.package_name }}.predict.response import build_response
 from {{ cookiecutter.package_name }}.preprocess import pipeline
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 from app import plots
 from app.demo import (
@@ -86,8 +87,8 @@ def texts(row: dict[str, Any]) -> dict[str, str]:
 
 def test_form_has_the_columns_of_a_request(demo: Demo) -> None:
     fields = {field.name: field for field in demo.fields()}
-    assert list(fields) == list(demo.contract.columns)
-    for name, column in demo.contract.columns.items():
+    assert list(fields) == list(demo.request_schema.columns)
+    for name, column in demo.request_schema.columns.items():
         field = fields[name]
         assert (field.missing is not None) == column.nullable
         assert column.description in field.help
@@ -101,8 +102,10 @@ def test_form_has_the_columns_of_a_request(demo: Demo) -> None:
 
 
 def test_categories_without_a_list_are_those_of_training(odd: Demo) -> None:
-    plan = odd.served().plan
-    levels = {item.name: set(item.levels) for item in plan.inputs if item.kind == "category"}
+    preprocessor = odd.model().preprocessor
+    levels = {
+        item.name: set(item.levels) for item in preprocessor.inputs if item.kind == "category"
+    }
     fields = {field.name: field for field in odd.fields()}
     assert levels
     for name, known in levels.items():
@@ -111,10 +114,9 @@ def test_categories_without_a_list_are_those_of_training(odd: Demo) -> None:
 
 
 def test_examples_predict_what_training_recorded(demo: Demo) -> None:
-    served = demo.served()
+    model = demo.model()
     recorded = {
-        json.dumps(entry["row"], sort_keys=True): entry["prediction"]
-        for entry in served.metadata["golden"]
+        json.dumps(entry.row, sort_keys=True): entry.prediction for entry in model.metadata.golden
     }
     rows = demo.examples()
     assert len({json.dumps(row, default=str) for row in rows}) == len(rows) > 1
@@ -126,15 +128,15 @@ def test_examples_predict_what_training_recorded(demo: Demo) -> None:
 
 
 def test_a_form_gives_the_row_and_the_answer_of_the_api(demo: Demo, rows: Rows) -> None:
-    served = demo.served()
+    model = demo.model()
 
     @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-    @given(rows(demo.contract.columns))
+    @given(rows(demo.request_schema.columns))
     def check(row: dict[str, Any]) -> None:
         for value in row.values():
             assume(not isinstance(value, str) or value.strip() not in ("", MISSING))
         answer = demo.predict(texts(row))
-        (expected,) = answer_rows(served, [row], str)
+        (expected,) = build_response(model, [row], str)
         assert answer.row == row
         assert answer.result == {k: v for k, v in expected.items() if k != "prediction_id"}
 
@@ -153,8 +155,8 @@ def test_every_mistake_is_named_at_its_field(odd: Demo) -> None:
 
 
 def test_an_empty_field_is_missing(demo: Demo) -> None:
-    needed = [name for name, column in demo.contract.columns.items() if not column.nullable]
-    empty = [name for name, column in demo.contract.columns.items() if column.nullable]
+    needed = [name for name, column in demo.request_schema.columns.items() if not column.nullable]
+    empty = [name for name, column in demo.request_schema.columns.items() if column.nullable]
     start = {field.name: field.start for field in demo.fields()}
     answer = demo.predict(start | dict.fromkeys(empty, ""))
     assert [answer.row[name] for name in empty] == [None] * len(empty)
@@ -196,7 +198,7 @@ def test_what_ifs_predict_valid_rows_with_one_value_changed(odd: Demo) -> None:
     row = odd.examples()[0]
     start = odd.predict(texts(row))
     changes = odd.changes()
-    assert {change.column for change in changes} == set(odd.contract.columns)
+    assert {change.column for change in changes} == set(odd.request_schema.columns)
     fields = {field.name: field for field in odd.fields()}
     for change in changes:
         found = odd.what_if(start, change)
@@ -223,7 +225,7 @@ def test_what_ifs_predict_valid_rows_with_one_value_changed(odd: Demo) -> None:
     ],
 )
 def test_what_ifs_stay_in_range(step: Any, column: Any, now: Any, demo: Demo) -> None:
-    values = grid(Change("x", step), {"x": now}, column, demo.served().plan)
+    values = grid(Change("x", step), {"x": now}, column, demo.model().preprocessor)
     assert values == sorted(set(values))
     assert 1 < len(values) <= POINTS
     assert all(column.min is None or value >= column.min for value in values)
@@ -232,20 +234,25 @@ def test_what_ifs_stay_in_range(step: Any, column: Any, now: Any, demo: Demo) ->
 
 def test_a_missing_date_has_no_other_hours(demo: Demo) -> None:
     column = Column(type="datetime")
-    assert grid(Change("x", "hour"), {"x": None}, column, demo.served().plan) == []
+    assert grid(Change("x", "hour"), {"x": None}, column, demo.model().preprocessor) == []
 
 
 def test_listed_numbers_are_typed_and_compared(demo: Demo) -> None:
     column = Column(type="integer", values=(3, 1, 2))
-    plan = demo.served().plan
-    assert not make_field("x", column, plan, 1).closed
-    assert sorted(grid(Change("x", "value"), {"x": 2}, column, plan), key=str) == [1, 2, 3, None]
+    preprocessor = demo.model().preprocessor
+    assert not make_field("x", column, preprocessor, 1).closed
+    assert sorted(grid(Change("x", "value"), {"x": 2}, column, preprocessor), key=str) == [
+        1,
+        2,
+        3,
+        None,
+    ]
 
 
 def test_reasons_add_up_to_the_answer(demo: Demo) -> None:
     answer = demo.predict({field.name: field.start for field in demo.fields()})
     reasons = demo.reasons(answer)
-    assert list(reasons.contributions) == [item.name for item in answer.served.plan.inputs]
+    assert list(reasons.contributions) == [item.name for item in answer.model.preprocessor.inputs]
     assert reasons.base + sum(reasons.contributions.values()) == pytest.approx(reasons.raw)
     if "probabilities" not in answer.result:
         assert reasons.raw == pytest.approx(answer.result["prediction"], rel=1e-4)
@@ -257,16 +264,18 @@ def test_reasons_add_up_to_the_answer(demo: Demo) -> None:
 def test_a_model_that_gives_no_reasons_still_answers(
     promoted: SimpleNamespace, tmp_path: Path
 ) -> None:
-    shutil.copytree(promoted.bundle.path, tmp_path / "v0.1")
+    shutil.copytree(promoted.model.folder, tmp_path / "v0.1")
     (tmp_path / "v0.1/model.txt").unlink(missing_ok=True)
     metadata = json.loads((tmp_path / "v0.1/metadata.json").read_text("utf-8"))
-    (tmp_path / "v0.1/metadata.json").write_text(json.dumps(metadata | {"reasons": None}), "utf-8")
+    (tmp_path / "v0.1/metadata.json").write_text(
+        json.dumps(metadata | {"explanation": None}), "utf-8"
+    )
     pointer = {"version": "v0.1", "previous": None}
     (tmp_path / "champion.json").write_text(json.dumps(pointer), "utf-8")
     demo = Demo(with_store(promoted.config, tmp_path))
     answer = demo.predict({field.name: field.start for field in demo.fields()})
     assert answer.result
-    with pytest.raises(UserError, match="no reasons"):
+    with pytest.raises(UserError, match="no contributions"):
         demo.reasons(answer)
 
 
@@ -297,7 +306,7 @@ def test_visitors_at_once_see_the_same_picture(demo: Demo) -> None:
 
 @pytest.mark.parametrize("edge", ["0001-01-01 00:00", "9999-12-31 23:59"])
 def test_dates_at_the_ends_of_the_calendar_are_drawn(demo: Demo, edge: str) -> None:
-    moments = [name for name, c in demo.contract.columns.items() if c.type == "datetime"]
+    moments = [name for name, c in demo.request_schema.columns.items() if c.type == "datetime"]
     if not moments:
         pytest.skip(
             "this project has no column of dates: what-ifs at the calendar's ends not drawn"
@@ -315,14 +324,14 @@ def test_a_new_champion_answers(promoted: SimpleNamespace, tmp_path: Path) -> No
         (tmp_path / "champion.json").write_text(text, encoding="utf-8")
 
     for version in ("v0.1", "v0.2"):
-        shutil.copytree(promoted.bundle.path, tmp_path / version)
+        shutil.copytree(promoted.model.folder, tmp_path / version)
     point("v0.1")
     demo = Demo(with_store(promoted.config, tmp_path))
-    assert demo.served().version == "v0.1"
+    assert demo.model().version == "v0.1"
     point("v0.2")
     time.sleep(0.1)
     answer = demo.predict({field.name: field.start for field in demo.fields()})
-    assert answer.served.version == "v0.2"
+    assert answer.model.version == "v0.2"
     assert demo.reasons(answer)
 
 

@@ -16,19 +16,21 @@ import polars as pl
 import pytest
 from sklearn import metrics as sk
 
-from {{ cookiecutter.package_name }}.config import Config, load_config, update_yaml
+from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.models import evaluate, model_io
+from {{ cookiecutter.package_name }}.models import evaluate
 from {{ cookiecutter.package_name }}.models import train as training
-from {{ cookiecutter.package_name }}.preprocess import pipeline
+from {{ cookiecutter.package_name }}.models.registry import versions
+from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
 from {{ cookiecutter.package_name }}.reports import html_report as report
 from {{ cookiecutter.package_name }}.reports import plots
 from {{ cookiecutter.package_name }}.reports.results import Evaluation, Slice, sentence
 from {{ cookiecutter.package_name }}.reports.results import interval as shown_interval
 from {{ cookiecutter.package_name }}.reports.results import number as shown_number
-from {{ cookiecutter.package_name }}.utils.metrics import METRICS, Compared, Estimate
+from {{ cookiecutter.package_name }}.utils.metrics import METRICS, Comparison, Estimate
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 Project = Callable[..., Config]
 HOSTILE = "</td><script>alert(1)</script> $x^2$ | 100% \N{CJK UNIFIED IDEOGRAPH-6F22}"
@@ -79,12 +81,12 @@ def three_kinds(rows: int = 240) -> pl.DataFrame:
 
 
 def test_metrics_are_those_of_the_test_rows(trained: SimpleNamespace) -> None:
-    frame = pipeline.read_split(trained.config, "test")
-    x, y = training.arrays(frame, trained.bundle.plan)
-    said = trained.bundle.predictor.predict_codes(x)
+    frame = processed.read_set(trained.config.paths.processed, "test")
+    x, y = processed.arrays(frame, trained.model.preprocessor)
+    said = trained.model.predictor.predict(x)
     found = trained.evaluation.metrics
     assert trained.evaluation.rows == len(y)
-    if classes := trained.bundle.plan.classes:
+    if classes := trained.model.preprocessor.classes:
         loss = sk.log_loss(y, said, labels=list(range(len(classes))))
         assert found["log_loss"].model.value == pytest.approx(loss, rel=1e-5)
         right = sk.accuracy_score(y, said.argmax(axis=1))
@@ -121,7 +123,7 @@ def test_the_folder_holds_report_numbers_and_plots(trained: SimpleNamespace) -> 
     )
     found = trained.evaluation.metrics[trained.evaluation.primary]
     assert stored["metrics"][stored["primary"]]["model"]["value"] == found.model.value
-    assert stored["metadata"]["data"]["sha256"] == trained.bundle.metadata["data"]["sha256"]
+    assert stored["metadata"]["data"]["sha256"] == trained.model.metadata.data.sha256
     for path in folder.glob("*.png"):
         assert path.read_bytes().startswith(b"\x89PNG"), path
     names = {path.stem for path in folder.glob("*.png")}
@@ -146,15 +148,15 @@ def test_the_report_stands_alone_and_says_the_verdict_first(trained: SimpleNames
 
 def test_permutation_importance_ranks_every_input(trained: SimpleNamespace) -> None:
     importance = trained.evaluation.importance
-    assert {one.name for one in importance} == {i.name for i in trained.bundle.plan.inputs}
+    assert {one.name for one in importance} == {i.name for i in trained.model.preprocessor.inputs}
     assert [one.mean for one in importance] == sorted((o.mean for o in importance), reverse=True)
 
 
 def test_the_learning_curve_ends_with_all_training_rows(trained: SimpleNamespace) -> None:
     curve = trained.evaluation.learning
-    rows = trained.bundle.metadata["data"]["rows"]["train"]
+    rows = trained.model.metadata.data.rows.train
     assert curve[-1].rows == min(rows, evaluate.LEARNING_ROWS)
-    validation = trained.bundle.metadata["metrics"][trained.evaluation.primary]
+    validation = trained.model.metadata.metrics[trained.evaluation.primary]
     assert curve[-1].model == pytest.approx(validation, rel=0.1)
 
 
@@ -245,7 +247,7 @@ def test_lines_for_the_terminal_name_every_metric(trained: SimpleNamespace) -> N
     assert sum(line.split()[0] in METRICS for line in lines) == len(trained.evaluation.metrics)
 
 
-def made_up(trained: SimpleNamespace, found: Compared, **changes: Any) -> Evaluation:
+def made_up(trained: SimpleNamespace, found: Comparison, **changes: Any) -> Evaluation:
     """Return the real evaluation with another result in the primary metric."""
     evaluation: Evaluation = trained.evaluation
     return replace(evaluation, metrics={evaluation.primary: found}, **changes)
@@ -262,7 +264,7 @@ def made_up(trained: SimpleNamespace, found: Compared, **changes: Any) -> Evalua
 def test_an_open_verdict_is_called_open(
     trained: SimpleNamespace, difference: Estimate, title: str
 ) -> None:
-    found = Compared(Estimate(0.6, 0.4, 0.8), Estimate(0.5), difference)
+    found = Comparison(Estimate(0.6, 0.4, 0.8), Estimate(0.5), difference)
     evaluation = made_up(trained, found)
     assert evaluation.better is None
     page = report.render(evaluation, {}, load_schema(trained.config.paths.schema_))
@@ -273,7 +275,7 @@ def test_an_open_verdict_is_called_open(
 def test_worse_is_called_worse(trained: SimpleNamespace) -> None:
     sign = -1 if METRICS[trained.evaluation.primary].higher_is_better else 1
     gap = Estimate(sign * 0.2, *sorted((sign * 0.1, sign * 0.3)))
-    evaluation = made_up(trained, Compared(Estimate(0.3), Estimate(0.5), gap))
+    evaluation = made_up(trained, Comparison(Estimate(0.3), Estimate(0.5), gap))
     assert evaluation.better is False
     page = report.render(evaluation, {}, load_schema(trained.config.paths.schema_))
     assert "Worse than the baseline" in page
@@ -288,7 +290,9 @@ def test_nothing_defined_is_said_and_no_error(trained: SimpleNamespace) -> None:
 
 def test_a_slice_without_the_metric_is_drawn_and_listed(trained: SimpleNamespace) -> None:
     empty = Slice("carrier", HOSTILE, 40, math.nan, math.nan, {}, False)
-    far = {trained.evaluation.primary: Compared(Estimate(1, 0.9, 1.1), Estimate(90), Estimate(-89))}
+    far = {
+        trained.evaluation.primary: Comparison(Estimate(1, 0.9, 1.1), Estimate(90), Estimate(-89))
+    }
     other = Slice("carrier", "other", 50, 0.1, 0.2, far, True)
     evaluation = replace(trained.evaluation, slices=[empty, other])
     picture = plots.slices(evaluation, "carrier")
@@ -323,4 +327,4 @@ def test_numbers_are_written_with_the_digits_that_count() -> None:
 def test_the_version_is_chosen_by_name(trained: SimpleNamespace) -> None:
     with pytest.raises(UserError, match="no such version"):
         evaluate.run(trained.config, "v9.9")
-    assert model_io.versions(trained.config.paths.models) == [trained.evaluation.version]
+    assert versions(trained.config.paths.models) == [trained.evaluation.version]

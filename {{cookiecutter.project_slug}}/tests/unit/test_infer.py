@@ -10,11 +10,12 @@ from sklearn import datasets
 from typer.testing import CliRunner
 
 from {{ cookiecutter.package_name }}.cli import app
-from {{ cookiecutter.package_name }}.config import DEFAULT, load_config, update_yaml
+from {{ cookiecutter.package_name }}.config import DEFAULT, load_config
 from {{ cookiecutter.package_name }}.data import schema_inference as infer
 from {{ cookiecutter.package_name }}.data.schema import Schema, load_schema
 from {{ cookiecutter.package_name }}.data.statistics import Sample
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 N = 400
 DRAW = np.random.default_rng(0)

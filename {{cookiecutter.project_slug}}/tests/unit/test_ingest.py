@@ -17,9 +17,10 @@ import fsspec
 import polars as pl
 import pytest
 
-from {{ cookiecutter.package_name }}.config import Config, load_config, update_yaml
+from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 FRAME = pl.DataFrame({"a": range(60), "b": [i * 0.5 for i in range(60)], "y": [True, False] * 30})
 Make = Callable[..., Config]

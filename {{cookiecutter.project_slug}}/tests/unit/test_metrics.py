@@ -35,12 +35,12 @@ def errors(
     baseline: m.Array | None = None,
     resamples: int = 300,
     seed: int = 0,
-) -> m.Compared:
+) -> m.Comparison:
     """Return the mean absolute error of two predictions with its intervals."""
     other = model if baseline is None else baseline
     return m.compare(
-        lambda rows: m.regression_scorer(target[rows], model[rows]),
-        lambda rows: m.regression_scorer(target[rows], other[rows]),
+        lambda rows: m.regression_metrics(target[rows], model[rows]),
+        lambda rows: m.regression_metrics(target[rows], other[rows]),
         len(target),
         resamples,
         seed,
@@ -50,7 +50,7 @@ def errors(
 def test_two_classes_as_scikit_learn() -> None:
     target, probability = two_classes()
     yes, called = probability[:, 1], probability[:, 1] >= 0.4
-    assert m.classification_scorer(target, probability, 0.4)(ONES(400)) == pytest.approx(
+    assert m.classification_metrics(target, probability, 0.4)(ONES(400)) == pytest.approx(
         {
             "roc_auc": sk.roc_auc_score(target, yes),
             "average_precision": sk.average_precision_score(target, yes),
@@ -72,7 +72,7 @@ def test_three_classes_as_scikit_learn() -> None:
     target, probability = three_classes()
     called = probability.argmax(axis=1)
     squares = ((probability - np.eye(3)[target.astype(int)]) ** 2).sum(axis=1)
-    found = m.classification_scorer(target, probability)(ONES(400))
+    found = m.classification_metrics(target, probability)(ONES(400))
     expected = {
         "roc_auc": sk.roc_auc_score(target, probability, multi_class="ovr"),
         "average_precision": sk.average_precision_score(np.eye(3)[target.astype(int)], probability),
@@ -90,7 +90,7 @@ def test_numbers_as_scikit_learn() -> None:
     random = np.random.default_rng(2)
     target = random.normal(100, 20, 301)
     guess = target + random.normal(0, 5, 301)
-    assert m.regression_scorer(target, guess, 8.0)(ONES(301)) == pytest.approx(
+    assert m.regression_metrics(target, guess, 8.0)(ONES(301)) == pytest.approx(
         {
             "mae": sk.mean_absolute_error(target, guess),
             "rmse": sk.root_mean_squared_error(target, guess),
@@ -108,9 +108,9 @@ def test_weights_mean_repeated_rows() -> None:
     again = np.repeat(np.arange(400), weights)
     target, probability = three_classes()
     scorers: list[Callable[[Any], m.Scorer]] = [
-        lambda rows: m.classification_scorer(target[rows], probability[rows]),
-        lambda rows: m.classification_scorer(target[rows] > 0, probability[rows][:, :2]),
-        lambda rows: m.regression_scorer(target[rows], probability[rows, 0], 1.0),
+        lambda rows: m.classification_metrics(target[rows], probability[rows]),
+        lambda rows: m.classification_metrics(target[rows] > 0, probability[rows][:, :2]),
+        lambda rows: m.regression_metrics(target[rows], probability[rows, 0], 1.0),
     ]
     for scorer in scorers:
         weighted = scorer(np.arange(400))(weights.astype(float))
@@ -124,14 +124,14 @@ def test_weights_mean_repeated_rows() -> None:
 def test_degenerate_cases_are_nan_and_quiet(rows: int) -> None:
     zeros = np.zeros(rows)
     sure = np.column_stack([np.ones(rows), zeros])
-    constant = m.classification_scorer(zeros, sure)
+    constant = m.classification_metrics(zeros, sure)
     values = constant(ONES(rows))
     assert math.isnan(values["roc_auc"])
     assert math.isnan(values["recall"])
     assert rows == 0 or values["accuracy"] == 1
     compared = m.compare(lambda _: constant, lambda _: constant, rows, resamples=20, seed=0)
     assert "roc_auc" not in compared
-    numbers = m.regression_scorer(zeros, zeros, 0.0)
+    numbers = m.regression_metrics(zeros, zeros, 0.0)
     assert math.isnan(numbers(ONES(rows))["r2"])
     m.compare(lambda _: numbers, lambda _: numbers, rows, resamples=20, seed=0)
     assert len(m.roc_points(zeros, zeros)[0]) == 0
@@ -191,6 +191,6 @@ def test_curves_as_scikit_learn() -> None:
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
-        m.classification_scorer([0, 1], [[0.5, 0.5]])
+        m.classification_metrics([0, 1], [[0.5, 0.5]])
     with pytest.raises(ValueError, match="do not fit"):
-        m.regression_scorer([0, 1], [0])
+        m.regression_metrics([0, 1], [0])

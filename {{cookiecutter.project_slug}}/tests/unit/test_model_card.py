@@ -18,7 +18,7 @@ PROSE = "Ünïcode prose,  two  blanks,\ttab and <!-- a comment -->\n\n\n* list\
 
 def fill(trained: SimpleNamespace, path: Path) -> str:
     schema = load_schema(trained.config.paths.schema_)
-    model_card.update(path, trained.bundle, trained.evaluation, schema)
+    model_card.update(path, trained.evaluation, schema)
     return path.read_bytes().decode()
 
 

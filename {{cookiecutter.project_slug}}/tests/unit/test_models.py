@@ -16,11 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.config import Config, load_config, update_yaml
+from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.models import estimators, model_io, train
-from {{ cookiecutter.package_name }}.preprocess import pipeline
+from {{ cookiecutter.package_name }}.models import estimators, onnx_export, train
+from {{ cookiecutter.package_name }}.models.registry import find_version, versions
+from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 Make = Callable[..., Config]
 DRAW = np.random.default_rng(2)
@@ -49,39 +51,40 @@ def trained_on(project: Make, target: str, **changes: Any) -> tuple[Config, trai
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("model", MODELS)
-def test_every_model_and_task(project: Make, target: str, model: str) -> None:
-    changes: dict[str, Any] = {"train.model": model}
-    if model != "gradient_boosting":
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_and_task(project: Make, target: str, name: str) -> None:
+    changes: dict[str, Any] = {"train.model": name}
+    if name != "gradient_boosting":
         changes["train.params"] = {}
     config, result = trained_on(project, target, **changes)
-    bundle = model_io.load_bundle(config.paths.models)
-    test, _ = train.arrays(pipeline.read_split(config, "test"), bundle.plan)
-    predicted = bundle.predictor.predict_codes(test)
+    model = find_version(config.paths.models)
+    test, _ = processed.arrays(
+        processed.read_set(config.paths.processed, "test"), model.preprocessor
+    )
+    predicted = model.predictor.predict(test)
     if target == "number":
         assert predicted.shape == (len(test),)
-        assert bundle.metadata["interval"]["quantile"] > 0
+        assert model.half_width is not None
+        assert model.half_width > 0
         score = "mae", -1
     else:
         assert predicted.shape == (len(test), 2 if target == "two" else 6)
         np.testing.assert_allclose(predicted.sum(axis=1), 1, rtol=1e-5)
-        assert bundle.metadata["interval"] is None
+        assert model.metadata.interval is None
         score = "log_loss", -1
-    if model != "dummy":
+    if name != "dummy":
         assert result.metrics[score[0]] < result.baseline[score[0]]
-    rows = [entry["row"] for entry in bundle.metadata["golden"]]
+    rows = [golden.row for golden in model.metadata.golden]
     assert len(rows) == pipeline.GOLDEN_ROWS
 
 
 def test_two_trainings_agree(project: Make) -> None:
     config, _ = trained_on(project, "two")
     train.run(config)
-    first, second = (model_io.load_bundle(config.paths.models, v) for v in ("v0.1", "v0.2"))
-    x, _ = train.arrays(pipeline.read_split(config, "test"), first.plan)
-    np.testing.assert_array_equal(
-        first.predictor.predict_codes(x), second.predictor.predict_codes(x)
-    )
-    assert first.metadata["golden"] == second.metadata["golden"]
+    first, second = (find_version(config.paths.models, v) for v in ("v0.1", "v0.2"))
+    x, _ = processed.arrays(processed.read_set(config.paths.processed, "test"), first.preprocessor)
+    np.testing.assert_array_equal(first.predictor.predict(x), second.predictor.predict(x))
+    assert first.metadata.golden == second.metadata.golden
 
 
 def test_shuffled_target_scores_like_the_baseline(project: Make) -> None:
@@ -91,16 +94,16 @@ def test_shuffled_target_scores_like_the_baseline(project: Make) -> None:
     ingest.run(config)
     pipeline.run(config)
     result = train.run(config)
-    rows = pipeline.load(config)[1].rows["val"]
+    rows = processed.read_set(config.paths.processed, "val").height
     assert abs(result.metrics["roc_auc"] - 0.5) < 2.5 * 0.5 / np.sqrt(rows / 3)
 
 
 def test_conformal_interval_covers(project: Make) -> None:
     residual = DRAW.normal(size=4000)
-    y, half = np.zeros(2000), train.conformal(residual[:2000], np.zeros(2000), 0.9)["quantile"]
+    y, half = np.zeros(2000), train.conformal(residual[:2000], np.zeros(2000), 0.9).half_width
     covered = np.mean(np.abs(residual[2000:] - y) <= half)
     assert 0.87 < covered < 0.93
-    assert train.conformal(np.array([1.0, 3.0]), np.zeros(2), 0.9)["quantile"] == 3.0
+    assert train.conformal(np.array([1.0, 3.0]), np.zeros(2), 0.9).half_width == 3.0
 
 
 @settings(max_examples=25, deadline=None)
@@ -115,7 +118,7 @@ def test_float32_trees_take_every_branch_the_same(seed: int, gaps: bool, categor
     params = {"verbosity": -1, "num_threads": 1, "min_data_in_leaf": 5}
     data = lgb.Dataset(x, y, categorical_feature=[1] if categorical else [], params=params)
     booster = lgb.train(params, data, num_boost_round=10)
-    exact = lgb.Booster(model_str=estimators.exact_in_float32(booster.model_to_string()))
+    exact = lgb.Booster(model_str=onnx_export.exact_in_float32(booster.model_to_string()))
     # Values on the thresholds themselves and next to them, missing and unseen ones.
     numbers = re.findall(r"^threshold=(.*)$", booster.model_to_string(), re.MULTILINE)
     thresholds = np.array(" ".join(numbers).split(), dtype=np.float64).astype(np.float32)
@@ -123,22 +126,25 @@ def test_float32_trees_take_every_branch_the_same(seed: int, gaps: bool, categor
     rows = np.column_stack([around, draw.integers(0, 20, len(around)), around]).astype(np.float32)
     np.testing.assert_allclose(exact.predict(rows), booster.predict(rows), rtol=1e-12)
     tested = np.concatenate([x, rows])
-    model = estimators.GradientBoosting("regression", 0, {}, 0, 1)
-    model.model = estimators.exact_in_float32(booster.model_to_string())
+    model = estimators.GradientBoosting(estimators.Settings("regression", 0, {}, 0, 1))
+    model.model = onnx_export.exact_in_float32(booster.model_to_string())
     session = onnxruntime.InferenceSession(model.to_onnx())
     onnx = session.run(["prediction"], {"features": tested})[0][:, 0]
     np.testing.assert_allclose(onnx, exact.predict(tested), rtol=1e-4, atol=1e-5)
 
 
 def test_a_wrong_export_is_refused(trained: SimpleNamespace) -> None:
-    plan = trained.bundle.plan
-    x, y = train.arrays(pipeline.read_split(trained.config, "train"), plan)
-    model = train.fit(trained.config, plan, x, y, "dummy", {})
-    changed = y + 1 if plan.classes is None else 1 - y
-    other = train.fit(trained.config, plan, x, changed, "dummy", {})
+    preprocessor = trained.model.preprocessor
+    x, y = processed.arrays(
+        processed.read_set(trained.config.paths.processed, "train"), preprocessor
+    )
+    settings = train.baseline_of(trained.config.train)
+    model = train.fit(settings, preprocessor, x, y)
+    changed = y + 1 if preprocessor.classes is None else 1 - y
+    other = train.fit(settings, preprocessor, x, changed)
     model.to_onnx = other.to_onnx  # type: ignore[method-assign]
     with pytest.raises(UserError, match="predicts something else"):
-        train.export(model, plan, x)
+        train.export(model, preprocessor, [x])
 
 
 def test_wrong_parameters_are_named(project: Make) -> None:
@@ -151,8 +157,8 @@ def test_versions(project: Make) -> None:
     assert first.version == "v0.1"
     assert train.run(config, "v1.9").version == "v1.9"
     assert train.run(config).version == "v1.10"
-    assert model_io.versions(config.paths.models) == ["v0.1", "v1.9", "v1.10"]
-    assert model_io.load_bundle(config.paths.models).version == "v1.10"
+    assert versions(config.paths.models) == ["v0.1", "v1.9", "v1.10"]
+    assert find_version(config.paths.models).version == "v1.10"
     before = (config.paths.models / "v1.9/metadata.json").read_bytes()
     with pytest.raises(UserError, match="never overwritten"):
         train.run(config, "v1.9")
@@ -160,40 +166,40 @@ def test_versions(project: Make) -> None:
     with pytest.raises(UserError, match="write it like"):
         train.run(config, "new")
     with pytest.raises(UserError, match="no such version"):
-        model_io.load_bundle(config.paths.models, "v7.0")
+        find_version(config.paths.models, "v7.0")
 
 
 def test_metadata_says_where_the_model_comes_from(trained: SimpleNamespace) -> None:
-    metadata = trained.bundle.metadata
+    metadata = trained.model.metadata
     raw = json.loads((trained.config.paths.raw / "manifest.json").read_text(encoding="utf-8"))
-    assert metadata["data"]["sha256"] == raw[0]["sha256"]
-    assert metadata["config_hash"] == train.config_hash(trained.config)
-    assert metadata["packages"].keys() >= {"lightgbm", "numpy", "onnxruntime"}
-    names = {"model.pkl", "model.onnx", "model.txt", "baseline.onnx", "plan.json"}
-    assert set(metadata["files"]) == names
-    assert {"commit", "dirty", "created", "seed", "metrics"} <= metadata.keys()
+    assert metadata.data.sha256 == raw[0]["sha256"]
+    assert metadata.config_hash == train.config_hash(trained.config)
+    assert metadata.packages.keys() >= {"lightgbm", "numpy", "onnxruntime"}
+    names = {"model.pkl", "model.onnx", "model.txt", "baseline.onnx", "preprocessor.json"}
+    assert set(metadata.files) == names
+    assert metadata.model_dump().keys() >= {"commit", "dirty", "created", "seed", "metrics"}
 
 
 @pytest.mark.parametrize(
-    "name", ["model.onnx", "plan.json", "model.pkl", "model.txt", "metadata.json"]
+    "name", ["model.onnx", "preprocessor.json", "model.pkl", "model.txt", "metadata.json"]
 )
 @pytest.mark.parametrize("damage", ["missing", "changed"])
 def test_damaged_version_is_never_opened(
     trained: SimpleNamespace, tmp_path: Path, name: str, damage: str
 ) -> None:
-    shutil.copytree(trained.bundle.path, tmp_path / "v0.1")
+    shutil.copytree(trained.model.folder, tmp_path / "v0.1")
     path = tmp_path / "v0.1" / name
     if damage == "missing":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(UserError, match=re.escape(str(path))):
-        model_io.load_bundle(tmp_path)
+        find_version(tmp_path)
 
 
 def test_no_model_yet(folder: Path) -> None:
     with pytest.raises(UserError, match="run `train` first"):
-        model_io.load_bundle(load_config(environ={}).paths.models)
+        find_version(load_config(environ={}).paths.models)
 
 
 def test_repeated_train_params_reach_the_model(project: Make) -> None:

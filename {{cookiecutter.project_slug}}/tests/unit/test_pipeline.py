@@ -9,12 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from {{ cookiecutter.package_name }}.config import Config, load_config, update_yaml
+from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.features import FEATURES, Feature
-from {{ cookiecutter.package_name }}.preprocess import pipeline
+from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
+from {{ cookiecutter.package_name }}.preprocess.preprocessor import Preprocessor
+from {{ cookiecutter.package_name }}.preprocess.split import SPLITS
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 Make = Callable[..., Config]
 N = 600
@@ -30,14 +33,19 @@ FRAME = pl.DataFrame(
 )
 
 
-def processed(config: Config) -> dict[str, pl.DataFrame]:
+def opened(config: Config) -> tuple[Preprocessor, processed.Summary]:
+    schema = load_schema(config.paths.schema_)
+    return processed.load(config.paths.processed, schema.hash, config.task)
+
+
+def sets(config: Config) -> dict[str, pl.DataFrame]:
     ingest.run(config)
     pipeline.run(config)
-    return {name: pipeline.read_split(config, name) for name in pipeline.SPLITS}
+    return {name: processed.read_set(config.paths.processed, name) for name in SPLITS}
 
 
 def test_time_split_never_looks_ahead(project: Make) -> None:
-    parts = processed(project(FRAME.sample(fraction=1, shuffle=True, seed=0), "y"))
+    parts = sets(project(FRAME.sample(fraction=1, shuffle=True, seed=0), "y"))
     assert parts["train"]["when"].max() < parts["val"]["when"].min()  # type: ignore[operator]
     assert parts["val"]["when"].max() < parts["test"]["when"].min()  # type: ignore[operator]
     assert sum(part.height for part in parts.values()) == N
@@ -46,7 +54,7 @@ def test_time_split_never_looks_ahead(project: Make) -> None:
 def test_random_split_is_stable_and_keeps_equal_rows_together(project: Make) -> None:
     once = FRAME.drop("when")
     twice = pl.concat([once, once.with_columns(("again " + pl.col("id")).alias("id"))])
-    parts = processed(project(twice, "y"))
+    parts = sets(project(twice, "y"))
     homes: dict[float, str] = {}
     for name, part in parts.items():
         for x in part["x"].to_list():
@@ -56,7 +64,7 @@ def test_random_split_is_stable_and_keeps_equal_rows_together(project: Make) -> 
 
 def test_group_split_keeps_groups_together(project: Make) -> None:
     split = {"split.by": "group", "split.group": "team", "split.seed": 3}
-    parts = processed(project(FRAME.drop("when"), "y", **split))
+    parts = sets(project(FRAME.drop("when"), "y", **split))
     codes = [set(part["team"].drop_nans().to_list()) for part in parts.values()]
     assert not codes[0] & codes[1]
     assert not codes[0] & codes[2]
@@ -80,9 +88,9 @@ def test_fitted_on_training_rows_only(project: Make) -> None:
     config = project(
         changed, "y", **{"split.val_from": "2024-01-20", "split.test_from": "2024-01-23"}
     )
-    parts = processed(config)
-    plan, _ = pipeline.load(config)
-    inputs = {item.name: item for item in plan.inputs}
+    parts = sets(config)
+    preprocessor, _ = opened(config)
+    inputs = {item.name: item for item in preprocessor.inputs}
     train = FRAME.filter(~late)
     assert "late team" not in inputs["team"].levels
     assert inputs["x"].mean == pytest.approx(train["x"].mean())
@@ -95,7 +103,7 @@ def test_fitted_on_training_rows_only(project: Make) -> None:
 def test_result_does_not_depend_on_batches(project: Make, batch_rows: int) -> None:
     frame = FRAME.head(120)
     config = project(frame, "y", **{"data.batch_rows": batch_rows})
-    parts = processed(config)
+    parts = sets(config)
     expected = frame["x"].cast(pl.Float32).to_list()
     found = pl.concat(parts.values()).sort("__row")["x"].to_list()
     assert found == expected
@@ -172,13 +180,13 @@ def test_violations_stop_before_anything_is_written(project: Make) -> None:
 
 def test_mixed_and_outdated_files_are_noticed(project: Make) -> None:
     with pytest.raises(UserError, match="run `preprocess` first"):
-        pipeline.load(project(FRAME, "y"))
+        opened(project(FRAME, "y"))
     config = project(FRAME, "y")
-    processed(config)
-    pipeline.load(config)
+    sets(config)
+    opened(config)
     Path("data/processed/val.parquet").unlink()
     with pytest.raises(UserError, match="different runs"):
-        pipeline.load(config)
+        opened(config)
     pipeline.run(config)
     path = Path("configs/schema.yml")
     path.write_text(path.read_text(encoding="utf-8") + "    min: -9\n", encoding="utf-8")
@@ -188,19 +196,23 @@ def test_processed_files_say_what_they_were_made_with(trained: SimpleNamespace) 
     path = trained.config.paths.processed / "train.parquet"
     metadata = pl.read_parquet_metadata(path)
     assert metadata["schema_hash"] == load_schema(trained.config.paths.schema_).hash
-    assert metadata["plan_hash"] == trained.bundle.plan.hash
+    assert metadata["preprocessor_hash"] == trained.model.preprocessor.hash
 
 
 def test_declared_leaks_are_no_inputs(trained: SimpleNamespace) -> None:
     schema = load_schema(trained.config.paths.schema_)
     forbidden = {*schema.leaks, *schema.ids, schema.target}
-    plan = trained.bundle.plan
-    assert not forbidden & {item.name for item in plan.inputs}
-    assert not forbidden & set(plan.columns)
+    preprocessor = trained.model.preprocessor
+    assert not forbidden & {item.name for item in preprocessor.inputs}
+    assert not forbidden & set(preprocessor.columns)
 
 
 def test_train_and_test_share_no_row(trained: SimpleNamespace) -> None:
-    plan = trained.bundle.plan
-    names = [item.name for item in plan.inputs] + ([plan.time] if plan.time else [])
-    train, test = (pipeline.read_split(trained.config, name) for name in ("train", "test"))
+    preprocessor = trained.model.preprocessor
+    names = [item.name for item in preprocessor.inputs] + (
+        [preprocessor.time] if preprocessor.time else []
+    )
+    train, test = (
+        processed.read_set(trained.config.paths.processed, name) for name in ("train", "test")
+    )
     assert train.select(names).join(test.select(names), on=names, nulls_equal=True).height == 0

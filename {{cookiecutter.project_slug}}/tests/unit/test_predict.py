@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.data.tables import iter_batches
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.models.predictor import predicted_class, predicted_classes
 from {{ cookiecutter.package_name }}.predict import batch
-from {{ cookiecutter.package_name }}.predict.decide import decide, decide_row
-from {{ cookiecutter.package_name }}.predict.reload import plain_values
 
 
 def raw(trained: SimpleNamespace, rows: int = 300) -> pl.DataFrame:
@@ -26,7 +25,7 @@ def raw(trained: SimpleNamespace, rows: int = 300) -> pl.DataFrame:
 
 
 def required(trained: SimpleNamespace) -> str:
-    columns = trained.bundle.plan.columns
+    columns = trained.model.preprocessor.columns
     return next(str(name) for name, c in columns.items() if c.type in ("integer", "float"))
 
 
@@ -46,23 +45,25 @@ def test_rows_keep_their_place(
     )
     write = broken.write_csv if source.endswith("csv") else broken.write_parquet
     write(tmp_path / source)
-    done = batch.run(trained.bundle, tmp_path / source, tmp_path / out, batch_rows)
+    done = batch.run(trained.model, tmp_path / source, tmp_path / out, batch_rows)
     assert (done.rows, done.rejected) == (frame.height, 6)
 
     read = pl.read_csv if out.endswith("csv") else pl.read_parquet
     result = read(tmp_path / out)
-    plan = trained.bundle.plan
+    preprocessor = trained.model.preprocessor
     assert result.height == frame.height
-    for name in plan.ids:
+    for name in preprocessor.ids:
         assert result[name].cast(pl.String).to_list() == frame[name].to_list()
     scores = (
-        ["lower", "upper"] if plan.classes is None else [f"probability_{c}" for c in plan.classes]
+        ["lower", "upper"]
+        if preprocessor.classes is None
+        else [f"probability_{c}" for c in preprocessor.classes]
     )
-    assert result.columns == [*plan.ids, "prediction", *scores]
+    assert result.columns == [*preprocessor.ids, "prediction", *scores]
     empty = result["prediction"].is_null().arg_true().to_list()
     assert empty == [3, 53, 103, 153, 203, 253]
     assert result[scores[0]].is_null().arg_true().to_list() == empty
-    if plan.classes is not None:
+    if preprocessor.classes is not None:
         total = result.select(pl.sum_horizontal(scores))[scores[0]].to_numpy()
         np.testing.assert_allclose(np.delete(total, empty), 1, rtol=1e-5)
 
@@ -73,28 +74,28 @@ def test_rows_keep_their_place(
 
 
 def kind(trained: SimpleNamespace) -> str:
-    return str(trained.bundle.plan.columns[required(trained)].type)
+    return str(trained.model.preprocessor.columns[required(trained)].type)
 
 
 def test_target_and_leaks_are_not_needed(trained: SimpleNamespace, tmp_path: Path) -> None:
-    raw(trained).select(list(trained.bundle.plan.columns)).write_csv(tmp_path / "in.csv")
-    done = batch.run(trained.bundle, tmp_path / "in.csv", tmp_path / "out.csv")
+    raw(trained).select(list(trained.model.preprocessor.columns)).write_csv(tmp_path / "in.csv")
+    done = batch.run(trained.model, tmp_path / "in.csv", tmp_path / "out.csv")
     assert done.rejects is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
 def test_file_equals_single_rows(trained: SimpleNamespace, tmp_path: Path) -> None:
     raw(trained).write_csv(tmp_path / "in.csv")
-    batch.run(trained.bundle, tmp_path / "in.csv", tmp_path / "out.parquet")
+    batch.run(trained.model, tmp_path / "in.csv", tmp_path / "out.parquet")
     result = pl.read_parquet(tmp_path / "out.parquet")
     from {{ cookiecutter.package_name }}.data.checks import cast
 
-    plan = trained.bundle.plan
-    typed, _ = cast(raw(trained), plan.columns)
-    single = np.array(
-        [trained.bundle.predictor.predict_row(r) for r in typed.iter_rows(named=True)]
+    preprocessor = trained.model.preprocessor
+    typed, _ = cast(raw(trained), preprocessor.columns)
+    single = np.array([trained.model.predictor.predict_row(r) for r in typed.iter_rows(named=True)])
+    column = (
+        "prediction" if preprocessor.classes is None else f"probability_{preprocessor.classes[-1]}"
     )
-    column = "prediction" if plan.classes is None else f"probability_{plan.classes[-1]}"
     np.testing.assert_allclose(result[column].to_numpy(), single[:, -1], rtol=1e-5, atol=1e-6)
 
 
@@ -118,16 +119,16 @@ def test_clear_errors_and_nothing_written(
         source, named = tmp_path / "in.csv.gz", "no such file"
     before = (tmp_path / "in.csv").read_bytes()
     with pytest.raises(UserError, match=named):
-        batch.run(trained.bundle, source, out)
+        batch.run(trained.model, source, out)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
     assert (tmp_path / "in.csv").read_bytes() == before
 
 
 def test_decide() -> None:
     two = np.array([[0.4, 0.6], [0.6, 0.4], [0.7, 0.3]])
-    assert decide(two, 0.4).tolist() == [1, 1, 0]
+    assert predicted_classes(two, 0.4).tolist() == [1, 1, 0]
     three = np.array([[0.4, 0.35, 0.25], [0.2, 0.3, 0.5]])
-    assert decide(three, 0.4).tolist() == [0, 2]
+    assert predicted_classes(three, 0.4).tolist() == [0, 2]
 
 
 @given(
@@ -136,12 +137,14 @@ def test_decide() -> None:
 )
 def test_one_row_is_decided_like_a_table(shares: list[float], threshold: float) -> None:
     table = np.array([shares], dtype=np.float32)
-    assert decide(table, threshold).tolist() == [decide_row(table[0].tolist(), threshold)]
+    assert predicted_classes(table, threshold).tolist() == [
+        predicted_class(table[0].tolist(), threshold)
+    ]
 
 
 def test_rows_in_many_threads_do_not_mix(trained: SimpleNamespace) -> None:
-    plan, predictor = trained.bundle.plan, trained.bundle.predictor
-    rows = [plain_values(entry["row"], plan) for entry in trained.bundle.metadata["golden"]]
+    preprocessor, predictor = trained.model.preprocessor, trained.model.predictor
+    rows = [preprocessor.parse_row(entry.row) for entry in trained.model.metadata.golden]
     expected = [predictor.predict_row(row) for row in rows]
     assert len({tuple(one) for one in expected}) > 1
     with ThreadPoolExecutor(8) as pool:
@@ -150,8 +153,8 @@ def test_rows_in_many_threads_do_not_mix(trained: SimpleNamespace) -> None:
 
 
 def test_a_number_beyond_float32_is_infinite(trained: SimpleNamespace) -> None:
-    plan, predictor = trained.bundle.plan, trained.bundle.predictor
-    row = plain_values(trained.bundle.metadata["golden"][0]["row"], plan)
-    wide = {**row, next(i.name for i in plan.inputs if i.source == "number"): 1e300}
+    preprocessor, predictor = trained.model.preprocessor, trained.model.predictor
+    row = preprocessor.parse_row(trained.model.metadata.golden[0].row)
+    wide = {**row, next(i.name for i in preprocessor.inputs if i.source == "number"): 1e300}
     together = predictor.predict_rows([wide, wide])
     assert predictor.predict_rows([wide]) == together[:1]

@@ -12,7 +12,7 @@ import pytest
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion
-from {{ cookiecutter.package_name }}.models.promotion import Rows, judge
+from {{ cookiecutter.package_name }}.models.promotion import Rows, compare_versions
 from {{ cookiecutter.package_name }}.utils.files import sha256
 
 DRAW = np.random.default_rng(5)
@@ -29,47 +29,49 @@ def shares(quality: float, wrong: np.ndarray | None = None) -> np.ndarray:
     return np.column_stack([1 - yes, yes]).astype(np.float32)
 
 
-def decide(rows: Rows, task: Literal["classification", "regression"] = "classification") -> Any:
-    return judge(rows, task, slice_rows=50, slice_floor=0.05, resamples=200)
+def predicted_classes(
+    rows: Rows, task: Literal["classification", "regression"] = "classification"
+) -> Any:
+    return compare_versions(rows, task, slice_rows=50, slice_floor=0.05, resamples=200)
 
 
 def test_better_is_promoted_and_worse_rejected() -> None:
     good, poor = shares(0.15), shares(0.03)
-    assert decide(Rows(TRUTH, good, poor)).decision == "promote"
-    assert decide(Rows(TRUTH, poor, good)).decision == "reject"
+    assert predicted_classes(Rows(TRUTH, good, poor)).decision == "promote"
+    assert predicted_classes(Rows(TRUTH, poor, good)).decision == "reject"
 
 
 def test_equal_is_held() -> None:
     same = shares(0.1)
-    verdict = decide(Rows(TRUTH, same, same))
-    assert verdict.decision == "hold"
-    assert verdict.difference == (0.0, 0.0, 0.0)
+    decision = predicted_classes(Rows(TRUTH, same, same))
+    assert decision.decision == "inconclusive"
+    assert decision.difference == (0.0, 0.0, 0.0)
 
 
 def test_a_fallen_slice_rejects() -> None:
     small = DRAW.random(N) < 0.08
     names = ["small" if is_small else "rest" for is_small in small]
     better_but = shares(0.6, wrong=small)
-    verdict = decide(Rows(TRUTH, better_but, shares(0.02), {"size": names}))
-    assert verdict.difference is not None
-    assert verdict.difference[1] > 0
-    assert verdict.decision == "reject"
-    assert "slice size=small" in verdict.reasons[1]
+    decision = predicted_classes(Rows(TRUTH, better_but, shares(0.02), {"size": names}))
+    assert decision.difference is not None
+    assert decision.difference[1] > 0
+    assert decision.decision == "reject"
+    assert "slice size=small" in decision.reasons[1]
 
 
 def test_regression_lower_error_is_better() -> None:
     truth = DRAW.normal(size=N)
     near = (truth + DRAW.normal(0, 0.1, N)).astype(np.float32)
     far = (truth + DRAW.normal(0, 0.5, N)).astype(np.float32)
-    assert decide(Rows(truth, near, far), "regression").decision == "promote"
-    assert decide(Rows(truth, far, near), "regression").decision == "reject"
+    assert predicted_classes(Rows(truth, near, far), "regression").decision == "promote"
+    assert predicted_classes(Rows(truth, far, near), "regression").decision == "reject"
 
 
 @pytest.fixture
 def two(trained: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """A folder of models with the trained version and a copy of it."""
     for name in ("v0.1", "v0.2"):
-        shutil.copytree(trained.bundle.path, tmp_path / "models" / name)
+        shutil.copytree(trained.model.folder, tmp_path / "models" / name)
     values = trained.config.model_dump(by_alias=True)
     values["paths"] |= {"models": str(tmp_path / "models"), "artifacts": str(tmp_path)}
     values["serve"]["store"] = str(tmp_path / "models")
@@ -86,12 +88,16 @@ def test_first_then_equal_then_back(two: Config) -> None:
     assert pointer(two) == {"version": "v0.1", "previous": None}
     with pytest.raises(UserError, match="not compared with itself"):
         promotion.promote(two, "v0.1")
-    verdict = promotion.promote(two, "v0.2")
-    assert (verdict.decision, verdict.candidate, verdict.champion) == ("hold", "v0.2", "v0.1")
-    assert verdict.rows > 0
+    decision = promotion.promote(two, "v0.2")
+    assert (decision.decision, decision.candidate, decision.champion) == (
+        "inconclusive",
+        "v0.2",
+        "v0.1",
+    )
+    assert decision.rows > 0
     assert pointer(two)["version"] == "v0.1"
-    written = json.loads((two.paths.artifacts / "v0.2/verdict.json").read_text(encoding="utf-8"))
-    assert written["decision"] == "hold"
+    written = json.loads((two.paths.artifacts / "v0.2/decision.json").read_text(encoding="utf-8"))
+    assert written["decision"] == "inconclusive"
     with pytest.raises(UserError, match="to go back to"):
         promotion.rollback(two)
     assert promotion.promote(two, "v0.2", force=True).decision == "promote"
@@ -100,22 +106,22 @@ def test_first_then_equal_then_back(two: Config) -> None:
 
 
 def test_test_rows_are_rows_neither_has_learned_from(trained: SimpleNamespace, two: Config) -> None:
-    rows = promotion.test_rows(two, trained.bundle, trained.bundle)
-    assert len(rows.target) == trained.bundle.metadata["data"]["rows"]["test"]
+    rows = promotion.test_rows(two, trained.model, trained.model)
+    assert len(rows.target) == trained.model.metadata.data.rows.test
     changed = two.model_dump(by_alias=True)
     changed["split"]["seed"] = 99
     with pytest.raises(UserError, match="another split"):
-        promotion.test_rows(Config.model_validate(changed), trained.bundle, trained.bundle)
+        promotion.test_rows(Config.model_validate(changed), trained.model, trained.model)
 
 
 def test_another_target_is_a_change_over(two: Config) -> None:
     promotion.promote(two, "v0.1")
-    path = two.paths.models / "v0.1/plan.json"
-    plan = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(plan | {"target": "something else"}), encoding="utf-8")
+    path = two.paths.models / "v0.1/preprocessor.json"
+    preprocessor = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(preprocessor | {"target": "something else"}), encoding="utf-8")
     metadata = json.loads((path.parent / "metadata.json").read_text(encoding="utf-8"))
-    metadata["files"]["plan.json"] = sha256(path)
+    metadata["files"]["preprocessor.json"] = sha256(path)
     (path.parent / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
-    verdict = promotion.promote(two, "v0.2")
-    assert verdict.decision == "promote"
-    assert "predicts something else" in verdict.reasons[0]
+    decision = promotion.promote(two, "v0.2")
+    assert decision.decision == "promote"
+    assert "predicts something else" in decision.reasons[0]

@@ -13,8 +13,8 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion
-from {{ cookiecutter.package_name }}.models.registry import Store
-from {{ cookiecutter.package_name }}.predict.reload import Champion
+from {{ cookiecutter.package_name }}.models.registry import ModelRegistry
+from {{ cookiecutter.package_name }}.predict.reload import ChampionReloader
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:.*(moto|boto|aio).*")
 
@@ -42,30 +42,32 @@ def test_a_champion_goes_through_s3(trained: SimpleNamespace, bucket: str, tmp_p
     config = Config.model_validate(values)
     assert promotion.promote(config).decision == "promote"
     schema = load_schema(config.paths.schema_)
-    champion = Champion(Store(bucket, config.serve.cache), schema.hash, 1)
-    champion.look()
-    assert champion.served is not None, champion.reason
-    assert champion.served.version == trained.bundle.version
+    champion = ChampionReloader(ModelRegistry(bucket, config.serve.cache), schema.hash, 1)
+    champion.refresh()
+    assert champion.model is not None, champion.reason
+    assert champion.model.version == trained.model.version
     # What is in the cache is checked again by whoever opens it next.
-    (config.serve.cache / trained.bundle.version / "plan.json").write_text("{}", encoding="utf-8")
-    later = Champion(Store(bucket, config.serve.cache), schema.hash, 1)
-    later.look()
-    assert later.served is None
+    (config.serve.cache / trained.model.version / "preprocessor.json").write_text(
+        "{}", encoding="utf-8"
+    )
+    later = ChampionReloader(ModelRegistry(bucket, config.serve.cache), schema.hash, 1)
+    later.refresh()
+    assert later.model is None
     assert "not the file that training wrote" in later.reason
 
 
 def test_damage_in_the_store_is_noticed(
     trained: SimpleNamespace, bucket: str, tmp_path: Path
 ) -> None:
-    store = Store(bucket, tmp_path / "cache")
-    store.upload(trained.bundle.path)
-    key = f"flights/{trained.bundle.version}/model.onnx"
+    store = ModelRegistry(bucket, tmp_path / "cache")
+    store.upload(trained.model.folder)
+    key = f"flights/{trained.model.version}/model.onnx"
     boto3.client("s3").put_object(Bucket="models", Key=key, Body=b"rubbish")
     with pytest.raises(UserError, match="not the file that training wrote"):
-        store.fetch(trained.bundle.version)
-    assert not (tmp_path / "cache" / trained.bundle.version).exists()
+        store.fetch(trained.model.version)
+    assert not (tmp_path / "cache" / trained.model.version).exists()
 
 
 def test_a_store_that_cannot_be_reached(tmp_path: Path, bucket: str) -> None:
     missing = bucket.replace("models", "nowhere")
-    assert Store(missing, tmp_path).champion() is None
+    assert ModelRegistry(missing, tmp_path).champion() is None

@@ -1,4 +1,4 @@
-"""Transforms and the plan: one definition for tables, dense inputs and single rows."""
+"""Transforms and the preprocessor: one definition for tables and single rows."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }}.data.checks import DTYPES
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.preprocess import transforms
-from {{ cookiecutter.package_name }}.preprocess.preprocessor import DENSE_LEVELS, Input, Plan
+from {{ cookiecutter.package_name }}.preprocess.preprocessor import DESIGN_LEVELS, InputSpec, Preprocessor
 
 NAN = float("nan")
-PLAN = Plan(
+PREPROCESSOR = Preprocessor(
     task="regression",
     target="y",
     classes=None,
@@ -31,10 +31,10 @@ PLAN = Plan(
         "c": Column(type="category"),
     },
     inputs=(
-        Input(name="n", kind="number", source="number", median=3.0, mean=2.0, std=2.0),
-        Input(name="b", kind="number", source="boolean", median=1.0, mean=0.5, std=0.0),
-        Input(name="d", kind="number", source="datetime"),
-        Input(name="c", kind="category", source="category", levels=("x", "y")),
+        InputSpec(name="n", kind="number", source="number", median=3.0, mean=2.0, std=2.0),
+        InputSpec(name="b", kind="number", source="boolean", median=1.0, mean=0.5, std=0.0),
+        InputSpec(name="d", kind="number", source="datetime"),
+        InputSpec(name="c", kind="category", source="category", levels=("x", "y")),
     ),
     schema_hash="",
 )
@@ -44,13 +44,13 @@ def table(rows: list[dict[str, Any]], columns: dict[str, Column]) -> pl.DataFram
     return pl.DataFrame(rows, schema={name: DTYPES[c.type] for name, c in columns.items()})
 
 
-def test_encode() -> None:
+def test_transform() -> None:
     rows: list[dict[str, Any]] = [
         {"n": 5, "b": True, "d": datetime(1970, 1, 2, 12), "c": "y"},
         {"n": None, "b": None, "d": None, "c": "never seen"},
         {"n": -1, "b": False, "d": datetime(1969, 12, 31), "c": None},
     ]
-    codes = PLAN.encode(table(rows, PLAN.columns))
+    codes = PREPROCESSOR.transform(table(rows, PREPROCESSOR.columns))
     expected = [[5, 1, 1.5, 1], [NAN] * 4, [-1, 0, -1, NAN]]
     np.testing.assert_array_equal(codes, np.array(expected, dtype=np.float32))
     assert codes.dtype == np.float32
@@ -61,16 +61,18 @@ def test_dense_imputes_scales_and_splits_categories() -> None:
     codes = np.array([[5, 0, NAN, 1], [NAN, 1, 0, NAN]], dtype=np.float32)
     # n: (5 - 2) / 2, and the median 3 in place of NaN; b and d never vary; c: x, y
     expected = [[1.5, 0, 0, 0, 1], [0.5, 0, 0, 0, 0]]
-    np.testing.assert_allclose(PLAN.dense(codes), expected)
+    np.testing.assert_allclose(PREPROCESSOR.design_matrix(codes), expected)
 
 
 def test_dense_is_bounded() -> None:
-    many = Input(name="c", kind="category", source="category", levels=tuple(map(str, range(99))))
-    plan = PLAN.model_copy(update={"inputs": (PLAN.inputs[0], many)})
-    dense = plan.dense(np.array([[1e30, 3], [-1e30, 98]], dtype=np.float32))
-    assert dense.shape == (2, 1 + DENSE_LEVELS)
-    assert np.abs(dense).max() == 10
-    assert dense[:, 1:].sum() == 1
+    many = InputSpec(
+        name="c", kind="category", source="category", levels=tuple(map(str, range(99)))
+    )
+    preprocessor = PREPROCESSOR.model_copy(update={"inputs": (PREPROCESSOR.inputs[0], many)})
+    design_matrix = preprocessor.design_matrix(np.array([[1e30, 3], [-1e30, 98]], dtype=np.float32))
+    assert design_matrix.shape == (2, 1 + DESIGN_LEVELS)
+    assert np.abs(design_matrix).max() == 10
+    assert design_matrix[:, 1:].sum() == 1
 
 
 def test_scale_of_a_constant_is_zero() -> None:
@@ -83,10 +85,10 @@ def test_impute_touches_only_missing() -> None:
 
 
 def test_plan_survives_json(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = tmp_path_factory.mktemp("plan") / "plan.json"
-    PLAN.save(path)
-    assert Plan.load(path) == PLAN
-    assert Plan.load(path).hash == PLAN.hash
+    path = tmp_path_factory.mktemp("preprocessor") / "preprocessor.json"
+    PREPROCESSOR.save(path)
+    assert Preprocessor.load(path) == PREPROCESSOR
+    assert Preprocessor.load(path).hash == PREPROCESSOR.hash
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
@@ -94,21 +96,21 @@ def test_plan_survives_json(tmp_path_factory: pytest.TempPathFactory) -> None:
 def test_batch_equals_single_row_equals_training_time(
     data: st.DataObject, trained: SimpleNamespace, rows: Callable[..., st.SearchStrategy[Any]]
 ) -> None:
-    bundle = trained.bundle
-    plan = bundle.plan
-    drawn = data.draw(st.lists(rows(plan.columns), min_size=1, max_size=4))
-    frame = table(drawn, plan.columns)
-    codes = plan.encode(frame)
-    encode = plan.row_encoder()
+    model = trained.model
+    preprocessor = model.preprocessor
+    drawn = data.draw(st.lists(rows(preprocessor.columns), min_size=1, max_size=4))
+    frame = table(drawn, preprocessor.columns)
+    codes = preprocessor.transform(frame)
+    encode = preprocessor.compile_row()
     single = np.array([encode(row) for row in drawn], dtype=np.float32)
     np.testing.assert_array_equal(np.isnan(codes), np.isnan(single))
     np.testing.assert_allclose(codes, single, rtol=1e-6, atol=1e-6)
-    together = bundle.predictor.predict_frame(frame)
-    alone = np.array([bundle.predictor.predict_row(row) for row in drawn])
+    together = model.predictor.predict_frame(frame)
+    alone = np.array([model.predictor.predict_row(row) for row in drawn])
     np.testing.assert_allclose(together, alone.reshape(together.shape), rtol=1e-5, atol=1e-5)
     # Model files of this version were written here, so this pickle is our own.
     import pickle
 
-    model = pickle.loads((bundle.path / "model.pkl").read_bytes())
-    inputs = plan.dense(codes) if model.dense else codes
-    np.testing.assert_allclose(together, model.predict(inputs), rtol=1e-5, atol=1e-5)
+    estimator = pickle.loads((model.folder / "model.pkl").read_bytes())
+    inputs = preprocessor.design_matrix(codes) if estimator.design_matrix else codes
+    np.testing.assert_allclose(together, estimator.predict(inputs), rtol=1e-5, atol=1e-5)

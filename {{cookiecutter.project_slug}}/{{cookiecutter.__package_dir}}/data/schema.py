@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..config import read_yaml
 from ..errors import UserError
+from ..utils.yaml import explain, read_yaml
 
 Type = Literal["integer", "float", "boolean", "category", "string", "datetime"]
 Role = Literal["feature", "target", "id", "time", "leak", "ignore"]
@@ -145,9 +145,5 @@ def load_schema(path: Path) -> Schema:
     try:
         return Schema.model_validate(values)
     except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(map(str, problem['loc'])) or 'columns'}: "
-            f"{problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors()
-        ]
+        lines = [f"{path}: {line}" for line in explain(error)]
         raise UserError("\n".join(lines), 2) from None

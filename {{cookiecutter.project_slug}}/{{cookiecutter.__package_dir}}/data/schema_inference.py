@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ..config import update_yaml
 from ..errors import UserError
 from ..utils.files import sha256, write_text
 from ..utils.progress import progress
+from ..utils.yaml import update_yaml
 from . import tables as utils
 from .checks import BOOLEANS, DATETIME_FORMATS, cast
 from .leaks import suspects

@@ -92,7 +92,7 @@ class Sample:
 
 @dataclass
 class Statistics:
-    """All that the plan is fitted from: how often each category occurs, and a sample of rows."""
+    """What the preprocessor is fitted from: how often categories occur, and a sample of rows."""
 
     categories: Sequence[str]
     counters: dict[str, Counter] = field(init=False)

@@ -1,6 +1,5 @@
 """Measure a version on the test rows, beside its baseline, and write the report about it."""
 
-import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,8 +13,8 @@ from ..config import Config
 from ..data import tables as utils
 from ..data.schema import load_schema
 from ..errors import UserError
-from ..preprocess import pipeline
-from ..preprocess.preprocessor import Input, Plan
+from ..preprocess import processed
+from ..preprocess.preprocessor import InputSpec, Preprocessor
 from ..preprocess.transforms import Floats
 from ..reports import html_report as report
 from ..reports import model_card, plots
@@ -23,10 +22,10 @@ from ..reports.results import CoverageBin, Evaluation, Importance, LearningPoint
 from ..utils import metrics
 from ..utils.files import atomic_folder, write_json
 from ..utils.progress import progress
-from . import train
-from .model_io import Bundle, load_bundle
+from . import scoring, train
+from .model_io import ModelVersion
+from .registry import find_version
 
-log = logging.getLogger(__name__)
 Array = NDArray[np.float64]
 
 MODEL_CARD = Path("model_card.md")
@@ -38,7 +37,6 @@ SHUFFLES = 5
 SHUFFLED_CELLS = 400_000  # rows x inputs x shuffles of the permutation importance
 LEARNING_ROWS = 100_000
 LEARNING_VALIDATION_ROWS = 50_000
-SMALL_FIT_CELLS = 1_000_000  # rows x inputs
 COVERAGE_BINS = 10
 CLEAR = 3  # standard errors from which a mean error is worth a note
 
@@ -82,58 +80,62 @@ def run(config: Config, version: str | None = None) -> Evaluation:
         UserError: There is no such version, or what stands in data/processed is not what it was
             trained on, or a setting names a column that is no input.
     """
-    bundle = load_bundle(config.paths.models, version)
-    plan, summary = pipeline.load(config)
-    if plan.hash != bundle.plan.hash or summary.data_sha256 != bundle.metadata["data"]["sha256"]:
+    model = find_version(config.paths.models, version)
+    schema = load_schema(config.paths.schema_)
+    preprocessor, summary = processed.load(config.paths.processed, schema.hash, config.task)
+    if (
+        preprocessor.hash != model.preprocessor.hash
+        or summary.data_sha256 != model.metadata.data.sha256
+    ):
         raise UserError(
             f"{config.paths.processed} was made from other data or settings than "
-            f"{bundle.version} was trained on, so its test rows are not that model's. Train a "
+            f"{model.version} was trained on, so its test rows are not that model's. Train a "
             "new version, or run `preprocess` with the former data and settings."
         )
-    _check_slices(config, plan)
-    test = read_test(config, bundle)
-    evaluation, pictures = measure(config, bundle, test)
-    evaluation = replace(evaluation, learning=learning_curve(config, bundle))
+    _check_slices(config, preprocessor)
+    test = read_test(config, model)
+    evaluation, pictures = measure(config, model, test)
+    evaluation = replace(evaluation, learning=learning_curve(config, model))
     if evaluation.learning:
         pictures["learning_curve"] = plots.learning_curve(evaluation)
-    schema = load_schema(config.paths.schema_)
     page = report.render(evaluation, pictures, schema)
     with atomic_folder(evaluation.folder, replace=True) as folder:
         write_json(folder / "evaluation.json", evaluation.to_json())
         (folder / "report.html").write_text(page, encoding="utf-8", newline="\n")
         for name, picture in pictures.items():
             (folder / f"{name}.png").write_bytes(picture)
-    model_card.update(MODEL_CARD, bundle, evaluation, schema)
+    model_card.update(MODEL_CARD, evaluation, schema)
     return evaluation
 
 
-def read_test(config: Config, bundle: Bundle) -> TestSet:
+def read_test(config: Config, model: ModelVersion) -> TestSet:
     """Predict the test set batch by batch; only targets, predictions and slices stay in memory."""
-    plan = bundle.plan
+    preprocessor = model.preprocessor
     path = config.paths.processed / "test.parquet"
-    names = [item.name for item in plan.inputs]
+    names = [item.name for item in preprocessor.inputs]
     rows = utils.count_rows(path) or 0
     cells = max(1, len(names) * SHUFFLES)
     sample = min(rows, max(500, min(5000, SHUFFLED_CELLS // cells)))
     random = np.random.default_rng(config.train.seed)
     chosen = np.sort(random.choice(rows, sample, replace=False))
     targets, models, baselines, codes = [], [], [], []
-    columns = [*names, pipeline.TARGET, *([plan.time] if plan.time else [])]
+    columns = [*names, processed.TARGET, *([preprocessor.time] if preprocessor.time else [])]
     slices: dict[str, list[Array]] = {name: [] for name in config.evaluate.slices}
     moments: list[datetime] = []
     start = 0
     with progress("predict the test set", rows, "rows") as bar:
         for frame in utils.iter_batches(path, config.data.batch_rows, columns=columns):
-            x, y = train.arrays(frame, plan)
+            x, y = processed.arrays(frame, preprocessor)
             targets.append(y)
-            models.append(bundle.predictor.predict_codes(x))
-            baselines.append(bundle.baseline.predict_codes(x))
+            models.append(model.predictor.predict(x))
+            baselines.append(model.baseline.predict(x))
             for name, parts in slices.items():
                 parts.append(x[:, names.index(name)].astype(np.float64))
             inside = chosen[(chosen >= start) & (chosen < start + len(y))] - start
             codes.append(x[inside])
-            if plan.time is not None:
-                moments += [m for m in (frame[plan.time].min(), frame[plan.time].max()) if m]  # type: ignore[misc]
+            if preprocessor.time is not None:
+                when = frame[preprocessor.time]
+                moments += [m for m in (when.min(), when.max()) if isinstance(m, datetime)]
             start += len(y)
             bar.update(len(y))
     target = np.concatenate(targets)
@@ -148,22 +150,25 @@ def read_test(config: Config, bundle: Bundle) -> TestSet:
     )
 
 
-def measure(config: Config, bundle: Bundle, test: TestSet) -> tuple[Evaluation, dict[str, bytes]]:
+def measure(
+    config: Config, model: ModelVersion, test: TestSet
+) -> tuple[Evaluation, dict[str, bytes]]:
     """Return all that the test set tells about a version, and the plots as PNG by name."""
-    plan, settings = bundle.plan, config.evaluate
-    compared = _compare(bundle, test, settings.threshold, settings.bootstrap, config.train.seed)
-    primary = _primary(plan.task, compared)
-    slices, left_out = _slices(config, bundle, test, primary, compared)
-    metadata = bundle.metadata
-    unit = load_schema(config.paths.schema_).columns[plan.target].unit
+    preprocessor, settings = model.preprocessor, config.evaluate
+    compared = _compare(model, test, settings.threshold, settings.bootstrap, config.train.seed)
+    primary = _primary(preprocessor.task, compared)
+    slices, left_out = _slices(config, model, test, primary, compared)
+    metadata = model.metadata
+    unit = load_schema(config.paths.schema_).columns[preprocessor.target].unit
     evaluation = Evaluation(
-        version=bundle.version,
-        folder=config.paths.artifacts / bundle.version,
+        version=model.version,
+        folder=config.paths.artifacts / model.version,
         metadata=metadata,
-        task=plan.task,
-        target=plan.target,
+        task=preprocessor.task,
+        target=preprocessor.target,
         unit=unit,
-        classes=plan.classes,
+        classes=preprocessor.classes,
+        inputs=preprocessor.inputs,
         rows=len(test.target),
         period=test.period,
         threshold=settings.threshold,
@@ -171,11 +176,11 @@ def measure(config: Config, bundle: Bundle, test: TestSet) -> tuple[Evaluation, 
         metrics=compared,
         slices=slices,
         left_out=left_out,
-        importance=_importance(bundle, test, primary, settings.threshold, config.train.seed),
+        importance=_importance(model, test, primary, settings.threshold, config.train.seed),
         importance_rows=len(test.codes),
     )
     pictures: dict[str, bytes] = {}
-    if plan.classes is not None:
+    if preprocessor.classes is not None:
         truth = test.target.astype(np.int64)
         evaluation = replace(
             evaluation,
@@ -185,16 +190,16 @@ def measure(config: Config, bundle: Bundle, test: TestSet) -> tuple[Evaluation, 
             baseline_calibration=_calibration(truth, test.baseline),
         )
         pictures |= {
-            "roc": plots.roc(plan.classes, truth, test.model, test.baseline),
+            "roc": plots.roc(preprocessor.classes, truth, test.model, test.baseline),
             "precision_recall": plots.precision_recall(
-                plan.classes, truth, test.model, test.baseline
+                preprocessor.classes, truth, test.model, test.baseline
             ),
             "confusion": plots.confusion(evaluation),
             "calibration": plots.calibration(evaluation),
             "scores": plots.scores(evaluation, truth, test.model, test.baseline),
         }
     else:
-        half = bundle.interval_width
+        half = model.half_width
         if half is not None:
             evaluation = replace(evaluation, coverage=_coverage(test, half))
         pictures |= {
@@ -212,37 +217,44 @@ def measure(config: Config, bundle: Bundle, test: TestSet) -> tuple[Evaluation, 
     return replace(evaluation, notes=list(_notes(evaluation, test))), pictures
 
 
-def learning_curve(config: Config, bundle: Bundle) -> list[LearningPoint]:
+def learning_curve(config: Config, model: ModelVersion) -> list[LearningPoint]:
     """Train model and baseline on growing random parts and score them on validation rows.
 
     At most LEARNING_ROWS training rows and LEARNING_VALIDATION_ROWS validation rows are used;
     each part holds the smaller ones.
     """
-    plan, settings = bundle.plan, config.evaluate
-    config = _few_threads(config, plan)
+    preprocessor, settings = model.preprocessor, config.evaluate
     fractions = sorted(set(settings.learning_curve))
     if not fractions:
         return []
     random = np.random.default_rng(config.train.seed)
-    x, y = _part(config, plan, "train", LEARNING_ROWS, random)
-    val_x, val_y = _part(config, plan, "val", LEARNING_VALIDATION_ROWS, random)
+    x, y = _part(config, preprocessor, "train", LEARNING_ROWS, random)
+    val_x, val_y = _part(config, preprocessor, "val", LEARNING_VALIDATION_ROWS, random)
     order = random.permutation(len(y))
     points = []
     with progress("learning curve", len(fractions), "fits") as bar:
         for fraction in fractions:
             rows = order[: max(1, round(fraction * len(y)))]
             bar.update(1)
-            if plan.classes is not None and len(np.unique(y[rows])) < len(plan.classes):
+            if preprocessor.classes is not None and len(np.unique(y[rows])) < len(
+                preprocessor.classes
+            ):
                 continue  # too small a part to have every class
             scores = []
-            for name, params in (
-                (bundle.metadata["model"], bundle.metadata["params"]),
-                (bundle.metadata["baseline"]["model"], {}),
-            ):
-                fitted = train.fit(config, plan, x[rows], y[rows], name, params)
-                said = train.predict(fitted, plan, val_x)
-                scores.append(train.score(plan, val_y, said, None, settings.threshold))
-            primary = metrics.PRIMARY[plan.task]
+            metadata = model.metadata
+            ours = config.train.model_copy(
+                update={"model": metadata.model, "params": metadata.params}
+            )
+            baseline = config.train.model_copy(
+                update={"model": metadata.baseline.model, "params": {}}
+            )
+            for chosen in (ours, baseline):
+                fitted = train.fit(chosen, preprocessor, x[rows], y[rows])
+                y_pred = train.predict(fitted, preprocessor, val_x)
+                scores.append(
+                    scoring.values(preprocessor.classes, val_y, y_pred, None, settings.threshold)
+                )
+            primary = metrics.PRIMARY[preprocessor.task]
             name = next((name for name in primary if name in scores[0]), primary[0])
             points.append(
                 LearningPoint(
@@ -252,8 +264,8 @@ def learning_curve(config: Config, bundle: Bundle) -> list[LearningPoint]:
     return points
 
 
-def _check_slices(config: Config, plan: Plan) -> None:
-    known = [item.name for item in plan.inputs]
+def _check_slices(config: Config, preprocessor: Preprocessor) -> None:
+    known = [item.name for item in preprocessor.inputs]
     for name in config.evaluate.slices:
         if name not in known:
             raise UserError(
@@ -264,29 +276,29 @@ def _check_slices(config: Config, plan: Plan) -> None:
 
 
 def _scorer(
-    bundle: Bundle, target: Array, said: Array, threshold: float, interval: bool = True
+    model: ModelVersion, target: Array, said: Array, threshold: float, interval: bool = True
 ) -> metrics.Scorer:
-    if bundle.plan.classes is not None:
-        return metrics.classification_scorer(target, said, threshold)
-    return metrics.regression_scorer(target, said, bundle.interval_width if interval else None)
+    if model.preprocessor.classes is not None:
+        return metrics.classification_metrics(target, said, threshold)
+    return metrics.regression_metrics(target, said, model.half_width if interval else None)
 
 
 def _compare(
-    bundle: Bundle,
+    model: ModelVersion,
     test: TestSet,
     threshold: float,
     resamples: int,
     seed: int,
     rows: metrics.Rows | None = None,
-) -> dict[str, metrics.Compared]:
+) -> dict[str, metrics.Comparison]:
     """Compare model and baseline on all test rows, or on some."""
     members = np.arange(len(test.target)) if rows is None else rows
     found = metrics.compare(
         lambda part: _scorer(
-            bundle, test.target[members[part]], test.model[members[part]], threshold
+            model, test.target[members[part]], test.model[members[part]], threshold
         ),
         lambda part: _scorer(
-            bundle, test.target[members[part]], test.baseline[members[part]], threshold
+            model, test.target[members[part]], test.baseline[members[part]], threshold
         ),
         len(members),
         resamples,
@@ -295,25 +307,25 @@ def _compare(
     nothing = metrics.Estimate(math.nan)
     for name in ("interval_coverage", "interval_width"):  # the baseline has no interval
         if name in found:
-            found[name] = metrics.Compared(found[name].model, nothing, nothing)
+            found[name] = metrics.Comparison(found[name].model, nothing, nothing)
     return found
 
 
-def _primary(task: str, compared: dict[str, metrics.Compared]) -> str:
+def _primary(task: str, compared: dict[str, metrics.Comparison]) -> str:
     names = metrics.PRIMARY[task]
     return next((name for name in names if name in compared), names[-1])
 
 
 def _slices(
     config: Config,
-    bundle: Bundle,
+    model: ModelVersion,
     test: TestSet,
     primary: str,
-    overall: dict[str, metrics.Compared],
+    overall: dict[str, metrics.Comparison],
 ) -> tuple[list[Slice], dict[str, int]]:
     settings = config.evaluate
-    inputs = {item.name: item for item in bundle.plan.inputs}
-    classes = bundle.plan.classes
+    inputs = {item.name: item for item in model.preprocessor.inputs}
+    classes = model.preprocessor.classes
     found: list[Slice] = []
     left_out = {}
     if classes is None:
@@ -331,7 +343,7 @@ def _slices(
             left_out[column] = len(groups) - len(kept)
         for value, rows in kept:
             part = _compare(
-                bundle,
+                model,
                 test,
                 settings.threshold,
                 min(settings.bootstrap, SLICE_RESAMPLES),
@@ -352,7 +364,7 @@ def _slices(
     return found, left_out
 
 
-def _groups(item: Input, values: Array) -> Iterator[tuple[str, metrics.Rows]]:
+def _groups(item: InputSpec, values: Array) -> Iterator[tuple[str, metrics.Rows]]:
     """Yield each value (or quarter of a number's range) with the rows that have it."""
     missing = np.isnan(values)
     if item.kind == "category":
@@ -378,14 +390,14 @@ def _groups(item: Input, values: Array) -> Iterator[tuple[str, metrics.Rows]]:
         yield "(missing)", np.flatnonzero(missing)
 
 
-def _number(item: Input, value: float) -> str:
+def _number(item: InputSpec, value: float) -> str:
     if item.source == "datetime":  # days since 1970
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=value)).date().isoformat()
     return f"{value:.4g}"
 
 
 def _is_weak(
-    part: dict[str, metrics.Compared], overall: dict[str, metrics.Compared], primary: str
+    part: dict[str, metrics.Comparison], overall: dict[str, metrics.Comparison], primary: str
 ) -> bool:
     if primary not in part or primary not in overall:
         return False
@@ -427,7 +439,7 @@ def _coverage(test: TestSet, half_width: float) -> list[CoverageBin]:
 
 
 def _importance(
-    bundle: Bundle, test: TestSet, primary: str, threshold: float, seed: int
+    model: ModelVersion, test: TestSet, primary: str, threshold: float, seed: int
 ) -> list[Importance]:
     """Shuffle one input at a time (Breiman, 2001) and see how much worse the metric gets."""
     codes = test.codes
@@ -435,8 +447,8 @@ def _importance(
     sign = 1 if metrics.METRICS[primary].higher_is_better else -1
 
     def value(x: Floats) -> float:
-        said = bundle.predictor.predict_codes(x).astype(np.float64)
-        return _scorer(bundle, test.codes_target, said, threshold, False)(ones)[primary]
+        said = model.predictor.predict(x).astype(np.float64)
+        return _scorer(model, test.codes_target, said, threshold, False)(ones)[primary]
 
     whole = value(codes)
     if math.isnan(whole):
@@ -444,8 +456,8 @@ def _importance(
     random = np.random.default_rng(seed)
     found = []
     shuffled = codes.copy()
-    with progress("permutation importance", len(bundle.plan.inputs), "inputs") as bar:
-        for position, item in enumerate(bundle.plan.inputs):
+    with progress("permutation importance", len(model.preprocessor.inputs), "inputs") as bar:
+        for position, item in enumerate(model.preprocessor.inputs):
             drops = []
             for _ in range(SHUFFLES):
                 shuffled[:, position] = random.permutation(codes[:, position])
@@ -470,14 +482,16 @@ def _notes(evaluation: Evaluation, test: TestSet) -> Iterator[str]:
                 "leave it out."
             )
     yield from _bias(evaluation, test)
-    worse = [labels[name].label for name in evaluation.metrics if evaluation.verdict(name) is False]
+    worse = [
+        labels[name].label for name in evaluation.metrics if evaluation.is_better(name) is False
+    ]
     if worse:
         yield f"The baseline is better in: {', '.join(worse)}."
-    if evaluation.metadata.get("dirty"):
+    if evaluation.metadata.dirty:
         yield "Trained with uncommitted changes: the commit alone does not reproduce this version."
-    interval = evaluation.metadata.get("interval")
+    interval = evaluation.metadata.interval
     if interval and "interval_coverage" in evaluation.metrics:
-        level, covered = interval["level"], evaluation.metrics["interval_coverage"].model
+        level, covered = interval.level, evaluation.metrics["interval_coverage"].model
         if covered.high < level or covered.low > level:
             narrow = "narrow" if covered.high < level else "wide"
             yield (
@@ -513,29 +527,20 @@ def _bias(evaluation: Evaluation, test: TestSet) -> Iterator[str]:
         )
 
 
-def _few_threads(config: Config, plan: Plan) -> Config:
-    """Small fits run on one thread unless told otherwise: many only wait for each other there."""
-    rows = utils.count_rows(config.paths.processed / "train.parquet") or 0
-    if config.train.threads or rows * len(plan.inputs) > SMALL_FIT_CELLS:
-        return config
-    train_settings = config.train.model_copy(update={"threads": 1})
-    return config.model_copy(update={"train": train_settings})
-
-
 def _part(
-    config: Config, plan: Plan, split: str, limit: int, random: np.random.Generator
+    config: Config, preprocessor: Preprocessor, split: str, limit: int, random: np.random.Generator
 ) -> tuple[Floats, Array]:
     """Return inputs and targets of at most `limit` random rows of a set, in its order."""
     path = config.paths.processed / f"{split}.parquet"
     rows = utils.count_rows(path) or 0
     chosen = np.sort(random.choice(rows, min(rows, limit), replace=False))
-    names = [item.name for item in plan.inputs]
+    names = [item.name for item in preprocessor.inputs]
     parts = []
     start = 0
     for frame in utils.iter_batches(
-        path, config.data.batch_rows, columns=[*names, pipeline.TARGET]
+        path, config.data.batch_rows, columns=[*names, processed.TARGET]
     ):
         inside = chosen[(chosen >= start) & (chosen < start + frame.height)] - start
-        parts.append(train.arrays(frame[inside], plan))
+        parts.append(processed.arrays(frame[inside], preprocessor))
         start += frame.height
     return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])

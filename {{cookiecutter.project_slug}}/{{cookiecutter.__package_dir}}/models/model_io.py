@@ -1,153 +1,219 @@
-"""models/vX.Y/: written whole or not at all, never overwritten, checked before use."""
+"""A trained version on disk: written whole, never overwritten, verified before it is used."""
 
 import json
-import pickle
-import re
 import subprocess
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ValidationError
 
 from ..errors import UserError
-from ..preprocess.preprocessor import Plan
+from ..preprocess.preprocessor import Preprocessor
+from ..tracking import Record, RunRecord
 from ..utils.files import atomic_folder, sha256, write_json
-from .estimators import Estimator, Explained
+from ..utils.yaml import explain
 from .predictor import Predictor
-from .registry import verify
 
-METADATA = "metadata.json"
+# The files of a version.
+METADATA = "metadata.json"  # a `Metadata`, with the SHA-256 of all others
+MODEL = "model.onnx"  # the estimator: from the preprocessor's inputs to predictions
+PREPROCESSOR = "preprocessor.json"  # from raw columns to inputs
+BASELINE = "baseline.onnx"
+PICKLE = "model.pkl"  # for work in Python; nothing that serves reads it
+TREES = "model.txt"  # LightGBM's own text, for contributions
+SERVED = (MODEL, PREPROCESSOR)  # what serving needs besides the metadata
+
+FORMAT = 1  # of metadata.json
 PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "pyarrow", "scikit-learn")
-VERSION = re.compile(r"v(\d+)\.(\d+)")
+GOLDEN_TOLERANCE = 1e-5
+MEND = "restore the version, or train or promote another"
+
+
+class GoldenRow(Record):
+    """A raw row, and the prediction that any copy of the model must give for it."""
+
+    row: dict[str, Any]
+    prediction: tuple[float, ...]
+
+
+class Explanation(Record):
+    """How `explain` finds the contributions of each input.
+
+    "trees": in `TREES`; a regression predicts center + spread * (sum of the trees).
+    "affine": the ONNX model has the initializers "weights" (k, c) and "bias" (c,).
+    "constant": the ONNX model has the initializer "bias" (c,), and no input counts.
+    """
+
+    method: Literal["trees", "affine", "constant"]
+    center: float = 0.0
+    spread: float = 1.0
+
+
+class Metadata(RunRecord):
+    """metadata.json: the training run, and what the version's files must be and predict."""
+
+    format: int = FORMAT
+    version: str
+    explanation: Explanation | None  # None: the model cannot tell
+    golden: tuple[GoldenRow, ...]
+    files: dict[str, str]  # SHA-256 by name
+
+    @classmethod
+    def read(cls, folder: Path) -> "Metadata":
+        """Read a version's metadata.json.
+
+        Raises:
+            UserError: It is missing, broken, or of a format that this code does not know.
+        """
+        path = folder / METADATA
+        try:
+            content = path.read_bytes()
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            if (newer := _newer_format(content)) is not None:
+                raise UserError(
+                    f"{path}: format {newer} is newer than {FORMAT}, the newest that this code "
+                    "reads: update the project's code, or promote a version that it has trained"
+                ) from None
+            reason = "; ".join(explain(error)[:3])
+        except OSError as error:
+            reason = str(error.strerror)
+        raise UserError(f"{path}: missing or broken ({reason}); {MEND}")
 
 
 @dataclass(frozen=True)
-class Bundle:
-    """A version on disk whose files have been checked.
+class ModelVersion:
+    """A version whose files have been checked.
 
     Attributes:
-        path: Its folder.
-        version: Its name, such as "v0.1".
-        metadata: The content of metadata.json.
-        plan: The fitted transformation.
+        folder: Where it is; the folder's name is the version's.
+        metadata: What metadata.json says.
+        preprocessor: The fitted transformation.
     """
 
-    path: Path
-    version: str
-    metadata: dict[str, Any]
-    plan: Plan
+    folder: Path
+    metadata: Metadata
+    preprocessor: Preprocessor
+
+    @property
+    def version(self) -> str:
+        """Its name, such as "v0.1"."""
+        return self.folder.name
 
     @cached_property
     def predictor(self) -> Predictor:
         """The model, ready to predict."""
-        return Predictor(self.plan, self.path / "model.onnx", self.metadata["dense"])
+        return Predictor(self.preprocessor, self.folder / MODEL, self.metadata.design_matrix)
 
     @cached_property
     def baseline(self) -> Predictor:
         """The baseline it was trained beside."""
-        dense = self.metadata["baseline"]["dense"]
-        return Predictor(self.plan, self.path / "baseline.onnx", dense)
+        design_matrix = self.metadata.baseline.design_matrix
+        return Predictor(self.preprocessor, self.folder / BASELINE, design_matrix)
 
     @property
-    def interval_width(self) -> float | None:
+    def half_width(self) -> float | None:
         """Regression: half the width of the prediction interval, in the target's unit."""
-        interval = self.metadata["interval"]
-        return None if interval is None else float(interval["quantile"])
+        interval = self.metadata.interval
+        return None if interval is None else interval.half_width
 
 
-def save_bundle(
-    models: Path,
-    name: str | None,
-    plan: Plan,
-    model: Estimator,
-    onnx: bytes,
-    baseline: bytes,
-    metadata: dict[str, Any],
-) -> Path:
-    """Write a new version.
-
-    Args:
-        models: The folder of all versions.
-        name: Such as "v1.0"; None takes the next after the highest.
-        plan: The fitted transformation.
-        model: Pickled as model.pkl, for work in Python; nothing that serves reads it. What it
-            gives its reasons with is saved too.
-        onnx: The same model, as it is served.
-        baseline: The baseline as ONNX.
-        metadata: What to note; version, `reasons` and the files' SHA-256 are added.
-
-    Returns:
-        The new folder.
-
-    Raises:
-        UserError: The name is taken or is none.
-    """
-    if name is not None and not VERSION.fullmatch(name):
-        raise UserError(f"version {name!r}: write it like v1.0", 2)
-    name = name or next_version(models)
-    folder = models / name
-    reasons, extra = model.explanation() if isinstance(model, Explained) else (None, {})
-    try:
-        with atomic_folder(folder) as temporary:
-            (temporary / "model.pkl").write_bytes(pickle.dumps(model))
-            (temporary / "model.onnx").write_bytes(onnx)
-            (temporary / "baseline.onnx").write_bytes(baseline)
-            for file, content in extra.items():
-                (temporary / file).write_bytes(content)
-            plan.save(temporary / "plan.json")
-            files = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
-            noted = {"version": name, **metadata, "reasons": reasons, "files": files}
-            write_json(temporary / METADATA, noted)
-    except FileExistsError:
-        raise UserError(f"{folder} exists; versions are never overwritten") from None
-    return folder
-
-
-def load_bundle(models: Path, name: str | None = None) -> Bundle:
+def open_version(folder: Path, names: Iterable[str] | None = None) -> ModelVersion:
     """Open a version after checking that its files are those that were written.
 
     Args:
-        models: The folder of all versions.
-        name: Such as "v0.1"; None takes the newest.
+        folder: The version's folder.
+        names: The files to check; None checks all.
 
     Raises:
-        UserError: No such version, or a file is missing or not the one that was written.
+        UserError: A file is missing, broken or not the one that was written.
     """
-    known = versions(models)
-    if not known:
-        raise UserError(f"{models} has no model yet: run `train` first")
-    name = name or known[-1]
-    if name not in known:
-        raise UserError(f"{models / name}: no such version (there: {', '.join(known)})", 2)
-    folder = models / name
-    metadata = read_metadata(folder)
-    verify(folder, metadata["files"])
-    return Bundle(folder, name, metadata, Plan.load(folder / "plan.json"))
-
-
-def read_metadata(folder: Path) -> dict[str, Any]:
-    """Return a version's metadata.json; UserError where it is missing or broken."""
+    metadata = verify(folder, names)
     try:
-        metadata: dict[str, Any] = json.loads((folder / METADATA).read_text(encoding="utf-8"))
-        if not {"version", "files", "dense", "baseline", "interval"} <= metadata.keys():
-            raise ValueError("incomplete")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / METADATA}: missing or broken ({error})") from None
+        preprocessor = Preprocessor.load(folder / PREPROCESSOR)
+    except ValidationError as error:
+        raise UserError(f"{folder}: cannot be loaded: {type(error).__name__}; {MEND}") from None
+    return ModelVersion(folder, metadata, preprocessor)
+
+
+def verify(folder: Path, names: Iterable[str] | None = None) -> Metadata:
+    """Hold files of a version against the SHA-256 in its metadata, and return the metadata.
+
+    Args:
+        folder: The version's folder.
+        names: The files to check; None checks all.
+
+    Raises:
+        UserError: A file is missing or not the one that was written.
+    """
+    metadata = Metadata.read(folder)
+    for name in metadata.files if names is None else names:
+        verify_file(folder / name, metadata, str(folder / name))
     return metadata
 
 
-def versions(models: Path) -> list[str]:
-    """Return the names of all versions, the oldest first."""
-    names = [path.name for path in models.glob("v*") if VERSION.fullmatch(path.name)]
-    return sorted(names, key=_key)
+def verify_file(path: Path, metadata: Metadata, shown: str) -> None:
+    """Hold one file against the SHA-256 that is recorded for its version.
+
+    Args:
+        path: The file, perhaps under a temporary name.
+        metadata: The version's metadata.
+        shown: The path to name in messages; its last part is the recorded name.
+    """
+    name = shown.replace("\\", "/").rpartition("/")[2]
+    if name not in metadata.files:
+        raise UserError(f"{shown}: {metadata.version} was saved without it; {MEND}")
+    if not path.is_file():
+        raise UserError(f"{shown} is missing; {MEND}")
+    if sha256(path) != metadata.files[name]:
+        raise UserError(f"{shown} is not the file that training wrote; {MEND}")
 
 
-def next_version(models: Path) -> str:
-    """Return the name after the highest version: v0.1, v0.2, ..."""
-    known = versions(models)
-    major, minor = _key(known[-1]) if known else (0, 0)
-    return f"v{major}.{minor + 1}"
+def verify_golden_rows(model: ModelVersion) -> None:
+    """Predict the golden rows and compare; UserError where one differs."""
+    if not model.metadata.golden:
+        raise UserError(f"{model.version} has no golden rows to prove itself with")
+    for golden in model.metadata.golden:
+        predicted = np.array(model.predictor.predict_row(model.preprocessor.parse_row(golden.row)))
+        expected = np.array(golden.prediction)
+        allowed = GOLDEN_TOLERANCE * max(1.0, float(np.abs(expected).max()))
+        if predicted.shape != expected.shape or not np.abs(predicted - expected).max() <= allowed:
+            raise UserError(
+                f"{model.version} predicts something else for its golden rows than recorded"
+            )
+
+
+def save_version(
+    folder: Path, record: Mapping[str, Any], preprocessor: Preprocessor, files: Mapping[str, bytes]
+) -> Metadata:
+    """Write a new version.
+
+    Args:
+        folder: Where to; its name is the version's.
+        record: The fields of `Metadata` but version and files.
+        preprocessor: The fitted transformation.
+        files: The content of all files but metadata and preprocessor, by name.
+
+    Raises:
+        UserError: The version exists.
+    """
+    try:
+        with atomic_folder(folder) as temporary:
+            for name, content in files.items():
+                (temporary / name).write_bytes(content)
+            preprocessor.save(temporary / PREPROCESSOR)
+            checksums = {path.name: sha256(path) for path in sorted(temporary.iterdir())}
+            metadata = Metadata(**record, version=folder.name, files=checksums)
+            write_json(temporary / METADATA, metadata.model_dump(mode="json"))
+    except FileExistsError:
+        raise UserError(f"{folder} exists; versions are never overwritten") from None
+    return metadata
 
 
 def training_commit() -> dict[str, str | bool | None]:
@@ -165,16 +231,19 @@ def training_commit() -> dict[str, str | bool | None]:
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the packages that a model depends on."""
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = package_version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
-def _key(name: str) -> tuple[int, int]:
-    match = VERSION.fullmatch(name)
-    assert match is not None, name
-    return int(match[1]), int(match[2])
+def _newer_format(content: bytes) -> int | None:
+    """Return the format that a metadata.json says, where it is newer than the newest known."""
+    try:
+        format_ = json.loads(content).get("format")
+    except (ValueError, AttributeError):
+        return None
+    return format_ if isinstance(format_, int) and format_ > FORMAT else None

@@ -1,4 +1,4 @@
-"""The fitted plan and the ONNX model together: raw rows in, predictions out."""
+"""The fitted preprocessor and the ONNX model together: raw rows in, predictions and classes out."""
 
 import struct
 import threading
@@ -9,25 +9,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..preprocess.preprocessor import Plan
+from ..preprocess.preprocessor import Preprocessor
 from ..preprocess.transforms import Floats
 
 if TYPE_CHECKING:
     import polars as pl
 
+INPUT, OUTPUT = "features", "prediction"  # the tensors of every ONNX model here
 BLOCK_ROWS = 65_536
 
 
 class Predictor:
-    """Predicts batches and single rows with one plan and one ONNX model."""
+    """Predicts batches and single rows with one preprocessor and one ONNX model."""
 
-    def __init__(self, plan: Plan, model: bytes | Path, dense: bool, threads: int = 1) -> None:
+    def __init__(
+        self, preprocessor: Preprocessor, model: bytes | Path, design_matrix: bool, threads: int = 1
+    ) -> None:
         """Load the model.
 
         Args:
-            plan: The fitted transformation.
+            preprocessor: The fitted transformation.
             model: An ONNX model, or its path.
-            dense: Whether the model wants the plan's dense inputs.
+            design_matrix: Whether the model takes the design matrix; else the inputs as they are.
             threads: Threads of ONNX Runtime for one call; 0 means all cores.
         """
         import onnxruntime as ort
@@ -39,29 +42,33 @@ class Predictor:
         content = model if isinstance(model, bytes) else model.read_bytes()
         self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self._run: Callable[..., Any] = self._session.run
-        self._encode_row = plan.row_encoder()
-        self._alone = None if dense else _OneRow(self._session, len(plan.inputs), plan.width)
-        self.plan, self.dense = plan, dense
+        self._transform_row = preprocessor.compile_row()
+        self._alone = (
+            None
+            if design_matrix
+            else _OneRow(self._session, len(preprocessor.inputs), preprocessor.width)
+        )
+        self.preprocessor, self.design_matrix = preprocessor, design_matrix
 
-    def predict_codes(self, codes: Floats) -> NDArray[np.float32]:
-        """Predict encoded rows.
+    def predict(self, x: Floats) -> NDArray[np.float32]:
+        """Predict transformed rows.
 
         Args:
-            codes: Array (n, inputs) as `Plan.encode` gives it.
+            x: Array (n, inputs) as `Preprocessor.transform` gives it.
 
         Returns:
             (n, classes) probabilities, or n predictions.
         """
         blocks = [
-            self._predict(codes[start : start + BLOCK_ROWS])
-            for start in range(0, max(len(codes), 1), BLOCK_ROWS)
+            self._predict(x[start : start + BLOCK_ROWS])
+            for start in range(0, max(len(x), 1), BLOCK_ROWS)
         ]
         result = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-        return result.ravel() if self.plan.classes is None else result
+        return result.ravel() if self.preprocessor.classes is None else result
 
     def predict_frame(self, typed: "pl.DataFrame") -> NDArray[np.float32]:
-        """Predict n rows that have the plan's columns, typed by the schema."""
-        return self.predict_codes(self.plan.encode(typed))
+        """Predict n rows that have the preprocessor's columns, typed by the schema."""
+        return self.predict(self.preprocessor.transform(typed))
 
     def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[list[float]]:
         """Predict rows of plain values by column name.
@@ -69,13 +76,13 @@ class Predictor:
         Returns:
             For each row the probabilities of the classes, or the one predicted number.
         """
-        encode = self._encode_row
-        codes = [encode(row) for row in rows]
-        if len(codes) == 1 and self._alone is not None:
-            return self._alone(codes[0])
+        transform = self._transform_row
+        x = [transform(row) for row in rows]
+        if len(x) == 1 and self._alone is not None:
+            return self._alone(x[0])
         with np.errstate(over="ignore"):  # beyond float32 is infinity, as in tables
-            found: list[list[float]] = self._predict(np.array(codes, dtype=np.float32)).tolist()
-        return found
+            y_pred: list[list[float]] = self._predict(np.array(x, dtype=np.float32)).tolist()
+        return y_pred
 
     def predict_row(self, row: Mapping[str, Any]) -> list[float]:
         """Predict one row of plain values by column name.
@@ -85,14 +92,14 @@ class Predictor:
         """
         return self.predict_rows([row])[0]
 
-    def _predict(self, codes: Floats) -> NDArray[np.float32]:
-        x = self.plan.dense(codes) if self.dense else codes
-        result: NDArray[np.float32] = self._run(["prediction"], {"features": x})[0]
+    def _predict(self, x: Floats) -> NDArray[np.float32]:
+        x = self.preprocessor.design_matrix(x) if self.design_matrix else x
+        result: NDArray[np.float32] = self._run([OUTPUT], {INPUT: x})[0]
         return result
 
 
 class _OneRow:
-    """Predicts one encoded row in buffers bound once: half the time of a call with new arrays."""
+    """Predicts one row in buffers bound once: half the time of a call with new arrays."""
 
     def __init__(self, session: Any, inputs: int, outputs: int) -> None:
         import onnxruntime as ort
@@ -103,14 +110,39 @@ class _OneRow:
         self._pack = struct.Struct(f"{inputs}f").pack_into
         of_numpy = ort.OrtValue.ortvalue_from_numpy
         self._binding = session.io_binding()
-        self._binding.bind_ortvalue_input("features", of_numpy(self._inputs))
-        self._binding.bind_ortvalue_output("prediction", of_numpy(self._outputs))
+        self._binding.bind_ortvalue_input(INPUT, of_numpy(self._inputs))
+        self._binding.bind_ortvalue_output(OUTPUT, of_numpy(self._outputs))
         self._run: Callable[..., Any] = session.run_with_iobinding
         self._lock = threading.Lock()
 
-    def __call__(self, codes: list[float]) -> list[list[float]]:
+    def __call__(self, x: list[float]) -> list[list[float]]:
         with self._lock:
-            self._pack(self._bytes, 0, *codes)  # beyond float32 is infinity, as in tables
+            self._pack(self._bytes, 0, *x)  # beyond float32 is infinity, as in tables
             self._run(self._binding)
-            found: list[list[float]] = self._outputs.tolist()
-        return found
+            y_pred: list[list[float]] = self._outputs.tolist()
+        return y_pred
+
+
+def predicted_classes(proba: NDArray[np.floating], threshold: float) -> NDArray[np.int64]:
+    """Return the predicted class of each row.
+
+    Args:
+        proba: Array (n, classes) of probabilities.
+        threshold: For two classes: the positive class's probability from which it is predicted.
+            With more classes the most probable one is, the first of equals.
+
+    Returns:
+        n class indices.
+    """
+    if proba.shape[1] == 2:
+        y_pred: NDArray[np.int64] = (proba[:, 1].astype(np.float64) >= threshold).astype(np.int64)
+    else:
+        y_pred = proba.argmax(axis=1)
+    return y_pred
+
+
+def predicted_class(proba: Sequence[float], threshold: float) -> int:
+    """Return what `predicted_classes` gives for one row."""
+    if len(proba) == 2:
+        return int(proba[1] >= threshold)
+    return max(range(len(proba)), key=proba.__getitem__)

@@ -14,14 +14,14 @@ from ..data import tables as utils
 from ..data.checks import cast
 from ..data.schema import Schema, label, load_schema
 from ..errors import UserError
-from ..preprocess import pipeline
+from ..preprocess.split import TEST, split_rows
 from ..preprocess.transforms import Floats
 from ..utils import metrics
 from ..utils.files import write_json
-from .model_io import Bundle, load_bundle, versions
-from .registry import Store
+from .model_io import ModelVersion
+from .registry import ModelRegistry, find_version, versions
 
-Decision = Literal["promote", "hold", "reject"]
+Decision = Literal["promote", "inconclusive", "reject"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PromotionDecision:
     """What was decided, and why."""
 
     decision: Decision
@@ -54,14 +54,14 @@ class Verdict:
     difference: tuple[float, float, float] | None = None  # candidate - champion: value, low, high
 
 
-def judge(
+def compare_versions(
     rows: Rows,
     task: Literal["classification", "regression"],
     slice_rows: int,
     slice_floor: float,
     resamples: int,
     seed: int = 0,
-) -> Verdict:
+) -> PromotionDecision:
     """Compare two models on the same rows.
 
     The primary metric's difference gets a paired bootstrap interval. Promote: it is better beyond
@@ -94,8 +94,8 @@ def judge(
     elif better:
         decision, reasons = "promote", [f"better: {shown}"]
     else:
-        decision, reasons = "hold", [f"no clear difference: {shown}"]
-    return Verdict(
+        decision, reasons = "inconclusive", [f"no clear difference: {shown}"]
+    return PromotionDecision(
         decision,
         (*reasons, *fallen),
         rows=len(rows.target),
@@ -104,50 +104,54 @@ def judge(
     )
 
 
-def promote(config: Config, version: str | None = None, force: bool = False) -> Verdict:
+def promote(config: Config, version: str | None = None, force: bool = False) -> PromotionDecision:
     """Make a version the champion if it deserves it.
 
-    The verdict is written to artifacts/<version>/verdict.json. Without a champion, or after one
+    The decision is written to artifacts/<version>/decision.json. Without a champion, or after one
     that predicts something else, a version is promoted as it is.
 
     Args:
         config: The configuration.
         version: The new version; None takes the newest.
-        force: Promote whatever the comparison says; the verdict notes it.
+        force: Promote whatever the comparison says; the decision notes it.
 
     Raises:
         UserError: There is no such version, it is the champion already, or the two cannot be
             compared on rows that neither was trained on.
     """
-    bundle = load_bundle(config.paths.models, version)
-    store = Store(config.serve.store, config.serve.cache)
-    pointer = store.champion()
+    model = find_version(config.paths.models, version)
+    registry = ModelRegistry(config.serve.store, config.serve.cache)
+    pointer = registry.champion()
     present = pointer["version"] if pointer else None
-    if present == bundle.version:
+    if present == model.version:
         raise UserError(f"{present} is the champion already; it is not compared with itself")
     if present is None:
-        verdict = Verdict("promote", ("no champion yet",), bundle.version)
+        decision = PromotionDecision("promote", ("no champion yet",), model.version)
     elif force:
-        verdict = Verdict("promote", ("forced",), bundle.version, present)
-    elif change := _other_problem(bundle, champion := load_bundle(config.paths.models, present)):
-        verdict = Verdict("promote", (f"nothing to compare: {change}",), bundle.version, present)
+        decision = PromotionDecision("promote", ("forced",), model.version, present)
+    elif change := _other_problem(model, champion := find_version(config.paths.models, present)):
+        decision = PromotionDecision(
+            "promote", (f"nothing to compare: {change}",), model.version, present
+        )
     else:
-        rows = test_rows(config, bundle, champion)
+        rows = test_rows(config, model, champion)
         settings = config.promotion
-        judged = judge(
+        judged = compare_versions(
             rows,
-            bundle.plan.task,
+            model.preprocessor.task,
             settings.slice_rows,
             settings.slice_floor,
             max(200, config.evaluate.bootstrap),
             config.train.seed,
         )
-        verdict = Verdict(**{**asdict(judged), "candidate": bundle.version, "champion": present})
-    write_json(config.paths.artifacts / bundle.version / "verdict.json", asdict(verdict))
-    if verdict.decision == "promote":
-        store.upload(bundle.path)
-        store.set_champion(bundle.version, present)
-    return verdict
+        decision = PromotionDecision(
+            **{**asdict(judged), "candidate": model.version, "champion": present}
+        )
+    write_json(config.paths.artifacts / model.version / "decision.json", asdict(decision))
+    if decision.decision == "promote":
+        registry.upload(model.folder)
+        registry.set_champion(model.version, present)
+    return decision
 
 
 def rollback(config: Config) -> str:
@@ -156,26 +160,26 @@ def rollback(config: Config) -> str:
     Raises:
         UserError: There is none.
     """
-    store = Store(config.serve.store, config.serve.cache)
-    pointer = store.champion()
+    registry = ModelRegistry(config.serve.store, config.serve.cache)
+    pointer = registry.champion()
     if pointer is None or not pointer.get("previous"):
-        raise UserError(f"{store.url}: no champion before the present one to go back to")
-    store.fetch(pointer["previous"])  # must still be whole
-    store.set_champion(pointer["previous"], pointer["version"])
+        raise UserError(f"{registry.url}: no champion before the present one to go back to")
+    registry.fetch(pointer["previous"])  # must still be whole
+    registry.set_champion(pointer["previous"], pointer["version"])
     return str(pointer["previous"])
 
 
-def test_rows(config: Config, candidate: Bundle, champion: Bundle) -> Rows:
+def test_rows(config: Config, candidate: ModelVersion, champion: ModelVersion) -> Rows:
     """Read the test rows from the raw table and let both models predict them.
 
     Raises:
         UserError: The models are of different splits, so that test rows of one may be training
             rows of the other.
     """
-    for bundle in (candidate, champion):
-        if bundle.metadata["split"] != config.split.model_dump(mode="json"):
+    for model in (candidate, champion):
+        if model.metadata.split != config.split.model_dump(mode="json"):
             raise UserError(
-                f"{bundle.version} was trained with another split than the config has now, so test "
+                f"{model.version} was trained with another split than the config has now, so test "
                 "rows may be among its training rows. Train it again with this split, or change "
                 f"over without a comparison: `models promote {candidate.version} --force`"
             )
@@ -187,7 +191,7 @@ def test_rows(config: Config, candidate: Bundle, champion: Bundle) -> Rows:
         typed, _ = cast(frame, schema.columns)
         known = typed.filter(
             pl.col(schema.target).is_not_null()
-            & pl.Series(pipeline.split_rows(config, schema, typed) == 2)
+            & pl.Series(split_rows(config.split, schema, typed) == TEST)
         )
         if known.height:
             parts.append(
@@ -211,9 +215,9 @@ def test_rows(config: Config, candidate: Bundle, champion: Bundle) -> Rows:
     )
 
 
-def _other_problem(candidate: Bundle, champion: Bundle) -> str:
+def _other_problem(candidate: ModelVersion, champion: ModelVersion) -> str:
     """Say how the two differ in what they predict, or nothing."""
-    ours, theirs = candidate.plan, champion.plan
+    ours, theirs = candidate.preprocessor, champion.preprocessor
     if (ours.task, ours.target, ours.classes) != (theirs.task, theirs.target, theirs.classes):
         return f"{champion.version} predicts {theirs.target} ({theirs.task})"
     if ours.schema_hash != theirs.schema_hash:
@@ -221,21 +225,23 @@ def _other_problem(candidate: Bundle, champion: Bundle) -> str:
     return ""
 
 
-def _target(frame: pl.DataFrame, schema: Schema, bundle: Bundle) -> NDArray[np.float64]:
+def _target(frame: pl.DataFrame, schema: Schema, model: ModelVersion) -> NDArray[np.float64]:
     """Return the target as numbers, or as class indices; NaN for an unknown class."""
     column = frame[schema.target]
-    if bundle.plan.classes is None:
+    if model.preprocessor.classes is None:
         return column.cast(pl.Float64).to_numpy()
-    index = {name: float(i) for i, name in enumerate(bundle.plan.classes)}
+    index = {name: float(i) for i, name in enumerate(model.preprocessor.classes)}
     return np.array([index.get(label(value), np.nan) for value in column.to_list()])
 
 
 def _compare(
     rows: Rows, task: str, resamples: int, seed: int, chosen: NDArray[np.int64] | None = None
-) -> tuple[str, metrics.Compared]:
+) -> tuple[str, metrics.Comparison]:
     """Return the primary metric and its values on the chosen rows, candidate beside champion."""
     chosen = np.arange(len(rows.target)) if chosen is None else chosen
-    make = metrics.classification_scorer if task == "classification" else metrics.regression_scorer
+    make = (
+        metrics.classification_metrics if task == "classification" else metrics.regression_metrics
+    )
     compared = metrics.compare(
         lambda part: make(rows.target[chosen][part], rows.candidate[chosen][part]),
         lambda part: make(rows.target[chosen][part], rows.champion[chosen][part]),
@@ -273,6 +279,6 @@ def _fallen(
 
 def listed(config: Config) -> list[tuple[str, bool]]:
     """Return all versions, the oldest first, and whether each is the champion."""
-    pointer = Store(config.serve.store, config.serve.cache).champion()
+    pointer = ModelRegistry(config.serve.store, config.serve.cache).champion()
     present = pointer["version"] if pointer else None
     return [(name, name == present) for name in versions(config.paths.models)]

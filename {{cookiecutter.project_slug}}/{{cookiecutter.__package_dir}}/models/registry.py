@@ -6,6 +6,7 @@ reader sees the old or the new one, never half of it.
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..utils.files import atomic_file, atomic_folder, sha256, write_json
+from ..utils.files import atomic_file, atomic_folder, write_json
+from .model_io import METADATA, SERVED, Metadata, ModelVersion, open_version, verify, verify_file
 
 CHAMPION = "champion.json"
-SERVED = ("model.onnx", "plan.json")
-MEND = "restore the version, or train or promote another"
+VERSION = re.compile(r"v(\d+)\.(\d+)")
 
 
-class Store:
-    """Versions at a URL: a path, file://, s3://, gs:// or az://."""
+class ModelRegistry:
+    """The versions at a URL: a path, file://, s3://, gs:// or az://."""
 
     def __init__(self, url: str, cache: Path) -> None:
-        """Open the store.
+        """Open the registry.
 
         Args:
             url: Where the versions are.
@@ -92,22 +93,22 @@ class Store:
         """Copy a version into a remote store, metadata last; a local store has it already."""
         if self.local is not None:
             return
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == "metadata.json"):
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == METADATA):
             self._write(f"{folder.name}/{path.name}", path.read_bytes())
 
     def _download(self, version: str, folder: Path) -> None:
         with atomic_folder(folder) as temporary:
-            for name in ("metadata.json", *SERVED):
+            for name in (METADATA, *SERVED):
                 (temporary / name).write_bytes(self._read_file(version, name))
-            verify(temporary)
+            verify(temporary, SERVED)
         for old in sorted(self.cache.iterdir(), key=os.path.getmtime)[:-3]:
             shutil.rmtree(old, ignore_errors=True)  # the last few are enough to roll back to
 
     def _add(self, version: str, name: str, folder: Path) -> None:
-        expected = _recorded(folder, [name])[1][name]
+        metadata = Metadata.read(folder)
         with atomic_file(folder / name) as temporary:
             temporary.write_bytes(self._read_file(version, name))
-            _hold(temporary, expected, f"{self.url}/{version}/{name}")
+            verify_file(temporary, metadata, f"{self.url}/{version}/{name}")
 
     def _read_file(self, version: str, name: str) -> bytes:
         try:
@@ -149,39 +150,54 @@ class Store:
         return f"{self.url.split('://', 1)[1]}/{name}"
 
 
-def verify(folder: Path, names: Iterable[str] = SERVED) -> dict[str, Any]:
-    """Hold files of a version against the SHA-256 in its metadata, and return the metadata.
+def versions(models: Path) -> list[str]:
+    """Return the names of all versions in a folder, the oldest first."""
+    names = [path.name for path in models.glob("v*") if VERSION.fullmatch(path.name)]
+    return sorted(names, key=_number)
+
+
+def new_version(models: Path, name: str | None = None) -> Path:
+    """Return the folder of a version to be written.
 
     Args:
-        folder: The version's folder.
-        names: The files to check.
+        models: The folder of all versions.
+        name: Such as "v1.0"; None takes the next after the highest: v0.1, v0.2, ...
 
     Raises:
-        UserError: A file is missing, broken or not the one that was written.
+        UserError: The name is none of a version.
     """
-    metadata, expected = _recorded(folder, names)
-    for name, checksum in expected.items():
-        _hold(folder / name, checksum, str(folder / name))
-    return metadata
+    if name is None:
+        known = versions(models)
+        major, minor = _number(known[-1]) if known else (0, 0)
+        name = f"v{major}.{minor + 1}"
+    elif not VERSION.fullmatch(name):
+        raise UserError(f"version {name!r}: write it like v1.0", 2)
+    return models / name
 
 
-def _recorded(folder: Path, names: Iterable[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the metadata, and the SHA-256 that it has for each of the names."""
-    try:
-        metadata: dict[str, Any] = json.loads((folder / "metadata.json").read_text("utf-8"))
-        expected = {name: metadata["files"][name] for name in names}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{folder / 'metadata.json'}: missing or broken ({error}); {MEND}"
-        ) from None
-    return metadata, expected
+def find_version(models: Path, name: str | None = None) -> ModelVersion:
+    """Open a version with all its files checked.
+
+    Args:
+        models: The folder of all versions.
+        name: Such as "v0.1"; None takes the newest.
+
+    Raises:
+        UserError: No such version, or a file is missing or not the one that was written.
+    """
+    known = versions(models)
+    if not known:
+        raise UserError(f"{models} has no model yet: run `train` first")
+    name = name or known[-1]
+    if name not in known:
+        raise UserError(f"{models / name}: no such version (there: {', '.join(known)})", 2)
+    return open_version(models / name)
 
 
-def _hold(path: Path, checksum: str, shown: str) -> None:
-    if not path.is_file():
-        raise UserError(f"{shown} is missing; {MEND}")
-    if sha256(path) != checksum:
-        raise UserError(f"{shown} is not the file that training wrote; {MEND}")
+def _number(name: str) -> tuple[int, int]:
+    match = VERSION.fullmatch(name)
+    assert match is not None, name
+    return int(match[1]), int(match[2])
 
 
 def _is_local(url: str) -> bool:

@@ -2,30 +2,31 @@
 
 import hashlib
 import logging
+import pickle
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from ..config import Config
+from ..config import Config, Train
 from ..data.schema import load_schema
 from ..errors import UserError
-from ..predict.reload import plain_values
-from ..preprocess import pipeline
-from ..preprocess.preprocessor import Plan
+from ..preprocess import processed
+from ..preprocess.preprocessor import Preprocessor
 from ..preprocess.transforms import Floats
-from ..utils import metrics
+from ..tracking import Interval
 from ..utils.random_seed import seed_everything
-from . import estimators, model_io
+from . import model_io, scoring
+from .estimators import ESTIMATORS, Estimator, Explainable, Settings, check_name
 from .predictor import Predictor
+from .registry import new_version
 
 log = logging.getLogger(__name__)
 ONNX_TOLERANCE = 1e-5
-SMALL_CELLS = 1_000_000
+SMALL_CELLS = 1_000_000  # rows x inputs
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Trained:
     """A new version and how it does on the validation rows."""
 
     version: str
-    path: Path
+    folder: Path
     metrics: dict[str, float]
     baseline: dict[str, float]
 
@@ -49,149 +50,148 @@ def run(config: Config, version: str | None = None) -> Trained:
         UserError: There is nothing to train on, the version exists, or the ONNX model does not
             predict what the trained one does.
     """
-    plan, summary = pipeline.load(config)
-    seed_everything(config.train.seed)
-    x, y = arrays(pipeline.read_split(config, "train"), plan)
-    val_x, val_y = arrays(pipeline.read_split(config, "val"), plan)
-    log.info("training %s on %s rows x %s inputs", config.train.model, *x.shape)
-    model = fit(config, plan, x, y)
-    baseline = fit(config, plan, x, y, config.train.baseline, {})
-    val = predict(model, plan, val_x)
-    interval = None if plan.classes else conformal(val_y, val, config.train.interval_level)
+    settings, threshold = config.train, config.evaluate.threshold
+    check_name("train.model", settings.model)
+    check_name("train.baseline", settings.baseline)
+    folder = new_version(config.paths.models, version)
+    schema = load_schema(config.paths.schema_)
+    preprocessor, summary = processed.load(config.paths.processed, schema.hash, config.task)
+    seed_everything(settings.seed)
+    x, y = processed.arrays(processed.read_set(config.paths.processed, "train"), preprocessor)
+    val = processed.arrays(processed.read_set(config.paths.processed, "val"), preprocessor)
+    log.info("training %s on %s rows x %s inputs", settings.model, *x.shape)
+    model = fit(settings, preprocessor, x, y)
+    baseline = fit(baseline_of(settings), preprocessor, x, y)
+    y_val = val[1]
+    val_pred, val_baseline = (predict(one, preprocessor, val[0]) for one in (model, baseline))
+    interval = None if preprocessor.classes else conformal(y_val, val_pred, settings.interval_level)
+    half_width = None if interval is None else interval.half_width
 
-    test_x, _ = arrays(pipeline.read_split(config, "test"), plan)
-    rows = np.concatenate([val_x, test_x])
-    scale = 1.0 if plan.classes else max(1.0, float(np.abs(y).max()))
-    onnx, served = export(model, plan, rows, scale)
-    baseline_onnx, _ = export(baseline, plan, rows, scale)
+    scale = 1.0 if preprocessor.classes else max(1.0, float(np.abs(y).max()))
+    onnx, predictor = export(model, preprocessor, [x, val[0]], scale)
+    baseline_onnx, _ = export(baseline, preprocessor, [x, val[0]], scale)
+    how, extra = model.explanation() if isinstance(model, Explainable) else (None, {})
 
-    half = None if interval is None else float(interval["quantile"])
-    metadata: dict[str, Any] = {
+    classes = preprocessor.classes
+    record: dict[str, Any] = {
+        "name": config.model.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "task": plan.task,
-        "target": plan.target,
-        "unit": load_schema(config.paths.schema_).columns[plan.target].unit,
-        "classes": plan.classes,
-        "model": config.train.model,
-        "dense": model.dense,
-        "params": config.train.params,
-        "baseline": {"model": config.train.baseline, "dense": baseline.dense},
-        "seed": config.train.seed,
+        "task": preprocessor.task,
+        "target": preprocessor.target,
+        "unit": schema.columns[preprocessor.target].unit,
+        "classes": classes,
+        "model": settings.model,
+        "design_matrix": model.design_matrix,
+        "params": settings.params,
+        "baseline": {
+            "model": settings.baseline,
+            "design_matrix": baseline.design_matrix,
+            "metrics": scoring.values(classes, y_val, val_baseline, None, threshold),
+        },
+        "seed": settings.seed,
         "split": config.split.model_dump(mode="json"),
         **model_io.training_commit(),
         "config_hash": config_hash(config),
-        "schema_hash": plan.schema_hash,
-        "plan_hash": plan.hash,
+        "schema_hash": preprocessor.schema_hash,
+        "preprocessor_hash": preprocessor.hash,
         "data": {
             "source": config.data.file_name,
             "sha256": summary.data_sha256,
             "rows": {**summary.rows, "raw": summary.raw_rows},
             "missing_target": summary.missing_target,
         },
-        "metrics": score(plan, val_y, val, half, config.evaluate.threshold),
-        "baseline_metrics": score(
-            plan, val_y, predict(baseline, plan, val_x), None, config.evaluate.threshold
-        ),
+        "metrics": scoring.values(classes, y_val, val_pred, half_width, threshold),
         "interval": interval,
-        "threshold": config.evaluate.threshold,
-        "golden": golden(served, plan, summary.golden),
+        "threshold": threshold,
         "packages": model_io.package_versions(),
+        "explanation": how,
+        "golden": [golden_row(predictor, row) for row in summary.golden],
     }
-    path = model_io.save_bundle(
-        config.paths.models, version, plan, model, onnx, baseline_onnx, metadata
-    )
-    return Trained(path.name, path, metadata["metrics"], metadata["baseline_metrics"])
+    files = {
+        model_io.MODEL: onnx,
+        model_io.BASELINE: baseline_onnx,
+        model_io.PICKLE: pickle.dumps(model),
+        **extra,
+    }
+    metadata = model_io.save_version(folder, record, preprocessor, files)
+    return Trained(folder.name, folder, metadata.metrics, metadata.baseline.metrics)
 
 
-def arrays(frame: pl.DataFrame, plan: Plan) -> tuple[Floats, NDArray[np.float64]]:
-    """Return a set's inputs (n, k) float32 in C order, and its n targets (classes: indices)."""
-    names = [item.name for item in plan.inputs]
-    x = np.empty((frame.height, len(names)), dtype=np.float32)
-    for i, name in enumerate(names):  # one column at a time: never two whole copies
-        x[:, i] = frame[name].to_numpy()
-    return x, frame[pipeline.TARGET].cast(pl.Float64).to_numpy()
+def baseline_of(settings: Train) -> Train:
+    """Return the settings that the baseline is fitted with."""
+    return settings.model_copy(update={"model": settings.baseline, "params": {}})
 
 
 def fit(
-    config: Config,
-    plan: Plan,
-    x: Floats,
-    y: NDArray[np.float64],
-    name: str | None = None,
-    params: dict[str, Any] | None = None,
-) -> estimators.Estimator:
-    """Fit the configured model, or another one, on encoded rows.
+    settings: Train, preprocessor: Preprocessor, x: Floats, y: NDArray[np.float64]
+) -> Estimator:
+    """Fit a model on transformed rows.
 
     Args:
-        config: The configuration.
-        plan: The fitted transformation.
+        settings: Which model, its parameters, seed and threads.
+        preprocessor: The fitted transformation.
         x: Array (n, k) of inputs, NaN where missing.
         y: n targets: numbers or class indices.
-        name: The model; None takes the configured one.
-        params: Its parameters; None takes the configured ones.
     """
-    train = config.train
     # Below this more threads only wait for each other; the fitted model is the same.
-    threads = 1 if train.threads == 0 and x.size < SMALL_CELLS else train.threads
-    model = estimators.make(
-        name or train.model,
-        plan.task,
-        len(plan.classes or ()),
-        train.params if params is None else params,
-        train.seed,
-        threads,
+    threads = 1 if settings.threads == 0 and x.size < SMALL_CELLS else settings.threads
+    model = ESTIMATORS[settings.model](
+        Settings(
+            preprocessor.task,
+            len(preprocessor.classes or ()),
+            settings.params,
+            settings.seed,
+            threads,
+        )
     )
-    if model.dense:
-        model.fit(plan.dense(x), y, [])
+    if model.design_matrix:
+        model.fit(preprocessor.design_matrix(x), y, [])
     else:
-        model.fit(x, y, plan.categorical)
+        model.fit(x, y, preprocessor.categorical)
     return model
 
 
-def predict(model: estimators.Estimator, plan: Plan, x: Floats) -> NDArray[np.float64]:
-    """Return (n, classes) probabilities or n predictions for encoded rows (n, k)."""
-    return model.predict(plan.dense(x) if model.dense else x)
+def predict(model: Estimator, preprocessor: Preprocessor, x: Floats) -> NDArray[np.float64]:
+    """Return (n, classes) probabilities or n predictions for transformed rows (n, k)."""
+    return model.predict(preprocessor.design_matrix(x) if model.design_matrix else x)
 
 
-def conformal(
-    y: NDArray[np.float64], predicted: NDArray[np.float64], level: float
-) -> dict[str, float]:
-    """Return the half-width that a prediction interval needs to cover `level` of new rows.
+def conformal(y_true: NDArray[np.float64], y_pred: NDArray[np.float64], level: float) -> Interval:
+    """Return the interval that covers `level` of new rows.
 
     Split-conformal prediction (Lei et al., 2018, "Distribution-Free Predictive Inference for
-    Regression", algorithm 2): the ceil((n + 1) * level)-th smallest absolute residual of n rows
-    that the model was not fitted on.
+    Regression", algorithm 2): half its width is the ceil((n + 1) * level)-th smallest absolute
+    residual of n rows that the model was not fitted on.
 
     Args:
-        y: n targets of the validation rows.
-        predicted: n predictions for them.
+        y_true: n targets of the validation rows.
+        y_pred: n predictions for them.
         level: Wanted coverage, between 0 and 1.
-
-    Returns:
-        "level", and "quantile" in the target's unit.
     """
-    residuals = np.sort(np.abs(y - predicted))
+    residuals = np.sort(np.abs(y_true - y_pred))
     rank = min(int(np.ceil((len(residuals) + 1) * level)), len(residuals))
-    return {"level": level, "quantile": float(residuals[rank - 1])}
+    return Interval(level=level, half_width=float(residuals[rank - 1]))
 
 
 def export(
-    model: estimators.Estimator, plan: Plan, rows: Floats, scale: float = 1.0
+    model: Estimator, preprocessor: Preprocessor, parts: list[Floats], scale: float = 1.0
 ) -> tuple[bytes, Predictor]:
-    """Return the model as ONNX and a predictor that runs it, once both agree on `rows`.
+    """Return the model as ONNX and a predictor that runs it, once both agree on some rows.
 
     Args:
         model: A fitted model.
-        plan: The fitted transformation.
-        rows: Array (n, k) of inputs to compare on.
+        preprocessor: The fitted transformation.
+        parts: Arrays (n, k) of inputs to compare on.
         scale: Size of a typical prediction; float32 carries about seven digits of it.
 
     Raises:
         UserError: A prediction differs by more than 1e-5 of the scale.
     """
     onnx = model.to_onnx()
-    predictor = Predictor(plan, onnx, model.dense)
-    difference = float(np.abs(predictor.predict_codes(rows) - predict(model, plan, rows)).max())
+    predictor = Predictor(preprocessor, onnx, model.design_matrix)
+    difference = max(
+        float(np.abs(predictor.predict(x) - predict(model, preprocessor, x)).max()) for x in parts
+    )
     if not difference <= ONNX_TOLERANCE * scale:
         raise UserError(
             f"the exported model predicts something else than the trained one (largest difference "
@@ -200,28 +200,10 @@ def export(
     return onnx, predictor
 
 
-def golden(predictor: Predictor, plan: Plan, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return raw rows with their predictions: what a served copy of the model must give."""
-    return [
-        {"row": row, "prediction": predictor.predict_row(plain_values(row, plan))} for row in rows
-    ]
-
-
-def score(
-    plan: Plan,
-    y: NDArray[np.float64],
-    predicted: NDArray[np.float64],
-    half_width: float | None,
-    threshold: float,
-) -> dict[str, float]:
-    """Return the metrics of predictions for rows whose targets are y."""
-    scorer = (
-        metrics.classification_scorer(y, predicted, threshold)
-        if plan.classes
-        else metrics.regression_scorer(y, predicted, half_width)
-    )
-    found = scorer(np.ones(len(y)))
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+def golden_row(predictor: Predictor, row: dict[str, Any]) -> model_io.GoldenRow:
+    """Return a raw row with its prediction: what a served copy of the model must give."""
+    values = predictor.preprocessor.parse_row(row)
+    return model_io.GoldenRow(row=row, prediction=tuple(predictor.predict_row(values)))
 
 
 def config_hash(config: Config) -> str:

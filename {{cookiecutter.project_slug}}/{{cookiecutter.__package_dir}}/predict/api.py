@@ -1,6 +1,6 @@
 """The HTTP API: `create_app(config)` returns an ASGI application.
 
-FastAPI describes it and serves what is asked rarely; the gateway answers `POST /predict`.
+FastAPI describes it and serves what is asked rarely; the middleware answers `POST /predict`.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from .middleware import (
     JSON,
     PROBLEM,
     TITLES,
-    Gateway,
     Problem,
     ProblemError,
     Receive,
+    RequestMiddleware,
     Scope,
     Send,
     Service,
@@ -54,19 +54,19 @@ class Feedback(BaseModel):
 
 
 class Api(FastAPI):
-    """FastAPI behind the gateway."""
+    """FastAPI behind the middleware."""
 
-    gateway: Gateway
+    request_middleware: RequestMiddleware
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand requests to the gateway, and all else to FastAPI."""
+        """Hand requests to the middleware, and all else to FastAPI."""
         if scope["type"] == "http":
-            await self.gateway(scope, receive, send)
+            await self.request_middleware(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Leave errors to the gateway: the outermost layer would answer them in plain text."""
+        """Leave errors to the middleware: the outermost layer would answer them in plain text."""
         outermost: Any = super().build_middleware_stack()
         inner: ASGIApp = outermost.app
         return inner
@@ -85,7 +85,7 @@ class Api(FastAPI):
 def create_app(config: Config) -> FastAPI:
     """Build the application.
 
-    The gateway lies outside of FastAPI's own middleware. What is to see every request wraps the
+    The middleware lies outside of FastAPI's own middleware. What is to see every request wraps the
     application instead: `CORSMiddleware(create_app(config), ...)`.
 
     Args:
@@ -100,8 +100,8 @@ def create_app(config: Config) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         _drain_first(service)
-        await asyncio.to_thread(service.champion.look)
-        follower = asyncio.create_task(service.champion.follow())
+        await asyncio.to_thread(service.champion.refresh)
+        follower = asyncio.create_task(service.champion.poll())
         flusher = asyncio.create_task(_flush_often(service))
         yield
         for task in (follower, flusher):
@@ -120,7 +120,7 @@ def create_app(config: Config) -> FastAPI:
     _describe(app, service)
     _add_routes(app, service)
     _add_docs(app)
-    app.gateway = Gateway(super(Api, app).__call__, service)
+    app.request_middleware = RequestMiddleware(super(Api, app).__call__, service)
     return app
 
 
@@ -135,24 +135,19 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         """A model is loaded and has proven itself."""
         reason = service.ready()
         service.metrics.ready.set(0 if reason else 1)
-        served = service.champion.served
-        if reason or served is None:
+        version = service.champion.model
+        if reason or version is None:
             raise ProblemError(503, reason)
-        return {"status": "ready", "model_version": served.version}
+        return {"status": "ready", "model_version": version.version}
 
     @app.get("/model", tags=["model"], responses=_problems(401, 503), dependencies=_key(service))
     async def model() -> dict[str, Any]:
         """Version, metrics, schema and hashes of the served model."""
-        served = service.champion.served
-        if served is None:
+        version = service.champion.model
+        if version is None:
             raise ProblemError(503, service.champion.reason)
-        names = (
-            "version", "created", "task", "target", "classes", "model", "params", "commit",
-            "dirty", "metrics", "baseline_metrics", "interval", "threshold", "data", "files",
-            "config_hash", "schema_hash", "plan_hash", "packages",
-        )  # fmt: skip
-        found = {name: served.metadata.get(name) for name in names}
-        return {**found, "schema": service.schema.model_dump(mode="json")}
+        known = version.metadata.model_dump(mode="json", exclude={"golden"})
+        return {**known, "schema": service.schema.model_dump(mode="json")}
 
     @app.get("/metrics", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
@@ -196,19 +191,19 @@ def _add_routes(app: FastAPI, service: Service) -> None:
 
 
 def _describe(app: FastAPI, service: Service) -> None:
-    """Put `POST /predict` into the OpenAPI document; the gateway answers it before this route."""
-    row: Any = service.contract.model
+    """Put `POST /predict` into the OpenAPI document; the middleware is there before this route."""
+    row: Any = service.request_schema.model
     one, many = _answer_models(service)
     rows: dict[str, Any] = {
-        "one": {"summary": "one row", "value": service.contract.example_row()},
-        "many": {"summary": "a list of rows", "value": [service.contract.example_row()]},
+        "one": {"summary": "one row", "value": service.request_schema.example_row()},
+        "many": {"summary": "a list of rows", "value": [service.request_schema.example_row()]},
     }
 
     async def predict(body: Any) -> None:
         """Predict one row or a list of rows."""
-        raise AssertionError("answered by the gateway")
+        raise AssertionError("answered by the middleware")
 
-    limits = Field(min_length=1, max_length=service.contract.max_rows)
+    limits = Field(min_length=1, max_length=service.request_schema.max_rows)
     list_of_rows = Annotated[list[row], limits]
     predict.__annotations__ = {"body": Annotated[row | list_of_rows, Body(openapi_examples=rows)]}
     app.post(
@@ -238,7 +233,7 @@ def _add_docs(app: FastAPI) -> None:
 
 
 def _key(service: Service) -> list[Any]:
-    """Put the API key, if there is one, into the OpenAPI document; the gateway checks it."""
+    """Put the API key, if there is one, into the OpenAPI document; the middleware checks it."""
     header = APIKeyHeader(name="x-api-key", scheme_name="API key", auto_error=False)
     return [] if service.key is None else [Security(header)]
 

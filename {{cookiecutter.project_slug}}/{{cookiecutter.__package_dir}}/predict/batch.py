@@ -1,6 +1,5 @@
 """Predict a file into a file, batch by batch: one row out for each row in, in the same order."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,12 +11,10 @@ import polars as pl
 from ..data import tables as utils
 from ..data.checks import Violations, cast, check_names, row_problems
 from ..errors import UserError
-from ..models.model_io import Bundle
+from ..models.model_io import ModelVersion
+from ..models.predictor import predicted_classes
 from ..utils.files import atomic_file
 from ..utils.progress import progress
-from .decide import decide
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Predicted:
     rejects: Path | None
 
 
-def run(bundle: Bundle, source: Path, out: Path, batch_rows: int = 250_000) -> Predicted:
+def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000) -> Predicted:
     """Predict every row of a table.
 
     The output has the input's id columns, `prediction`, and `probability_<class>` for each class
@@ -43,7 +40,7 @@ def run(bundle: Bundle, source: Path, out: Path, batch_rows: int = 250_000) -> P
     place with an empty prediction, and stands with its reason in `<out>.rejects.csv`.
 
     Args:
-        bundle: The model.
+        model: The model.
         source: CSV or parquet with at least the model's columns; others are passed over.
         out: CSV or parquet to write, whole or not at all.
         batch_rows: Rows in memory at a time.
@@ -51,17 +48,17 @@ def run(bundle: Bundle, source: Path, out: Path, batch_rows: int = 250_000) -> P
     Raises:
         UserError: The input lacks a column, cannot be read, or is the output too.
     """
-    plan = bundle.plan
+    preprocessor = model.preprocessor
     utils.is_parquet(out)  # refuses unknown endings before anything is done
     names = utils.column_names(source)
     violations = Violations()
-    check_names(names, plan.columns, violations, exact=False)
+    check_names(names, preprocessor.columns, violations, exact=False)
     if violations:
         raise UserError(violations.message(source))
     if source.resolve() == out.resolve():
         raise UserError(f"{out} is the input; name another file for the predictions", 2)
-    ids = [name for name in plan.ids if name in names]
-    clash = sorted(set(ids) & set(_result(bundle, None).columns))
+    ids = [name for name in preprocessor.ids if name in names]
+    clash = sorted(set(ids) & set(_result(model, None).columns))
     if clash:
         raise UserError(f"id columns and predictions cannot share a name: {', '.join(clash)}")
     rejects = out.with_name(f"{out.name}.rejects.csv")
@@ -70,13 +67,13 @@ def run(bundle: Bundle, source: Path, out: Path, batch_rows: int = 250_000) -> P
         writer = stack.enter_context(_writer(out))
         bar = stack.enter_context(progress("predict", utils.count_rows(source), "rows"))
         errors = stack.enter_context(_writer(rejects))
-        wanted = [*plan.columns, *ids]
-        batches = utils.iter_batches(source, batch_rows, plan.null_values, wanted)
+        wanted = [*preprocessor.columns, *ids]
+        batches = utils.iter_batches(source, batch_rows, preprocessor.null_values, wanted)
         for frame in utils.ahead(batches):
-            typed, failed = cast(frame, plan.columns)
-            reason = row_problems(typed, failed, plan.columns)
+            typed, failed = cast(frame, preprocessor.columns)
+            reason = row_problems(typed, failed, preprocessor.columns)
             bad = reason.is_not_null()
-            result = _result(bundle, typed, bad)
+            result = _result(model, typed, bad)
             writer.write(pl.DataFrame([*frame.select(ids), *result]))
             number = pl.int_range(rows + 1, rows + frame.height + 1, eager=True).alias("row")
             known = frame.select(name for name in ids if name != "row")
@@ -90,29 +87,29 @@ def run(bundle: Bundle, source: Path, out: Path, batch_rows: int = 250_000) -> P
 
 
 def _result(
-    bundle: Bundle, typed: pl.DataFrame | None, bad: pl.Series | None = None
+    model: ModelVersion, typed: pl.DataFrame | None, bad: pl.Series | None = None
 ) -> pl.DataFrame:
     """Return the result columns for a typed batch; rows that are `bad` are empty.
 
     Without a batch: no rows, just the columns.
     """
-    plan = bundle.plan
+    preprocessor = model.preprocessor
     if typed is None:
-        typed = pl.DataFrame(schema=dict.fromkeys(plan.columns, pl.Null))
-        predicted = np.zeros((0, plan.width), dtype=np.float32)
-        predicted = predicted if plan.classes else predicted[:, 0]
+        typed = pl.DataFrame(schema=dict.fromkeys(preprocessor.columns, pl.Null))
+        predicted = np.zeros((0, preprocessor.width), dtype=np.float32)
+        predicted = predicted if preprocessor.classes else predicted[:, 0]
     else:
-        predicted = bundle.predictor.predict_frame(typed)
-    if plan.classes is None:
+        predicted = model.predictor.predict_frame(typed)
+    if preprocessor.classes is None:
         value = pl.Series("prediction", predicted.astype(np.float64))
         columns = [value]
-        if (half := bundle.interval_width) is not None:
+        if (half := model.half_width) is not None:
             columns += [(value - half).alias("lower"), (value + half).alias("upper")]
     else:
-        chosen = decide(predicted, bundle.metadata["threshold"])
-        labels = pl.Series(plan.classes, dtype=pl.String)
+        chosen = predicted_classes(predicted, model.metadata.threshold)
+        labels = pl.Series(preprocessor.classes, dtype=pl.String)
         columns = [labels.gather(chosen).alias("prediction")]
-        for i, name in enumerate(plan.classes):
+        for i, name in enumerate(preprocessor.classes):
             columns.append(pl.Series(f"probability_{name}", np.ascontiguousarray(predicted[:, i])))
     result = pl.DataFrame(columns)
     if bad is not None and bad.any():

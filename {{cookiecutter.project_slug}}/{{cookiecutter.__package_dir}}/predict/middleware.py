@@ -21,11 +21,12 @@ from pydantic import BaseModel, Field
 from ..config import Config
 from ..data.schema import Schema
 from ..features import needed_columns
-from ..models.registry import Store
-from .reload import Champion, Served
-from .request_schema import Contract, InvalidError, Mistake, NotJsonError, TooManyRowsError
-from .response import answer_rows
-from .telemetry import Lines, Metrics
+from ..models.model_io import ModelVersion
+from ..models.registry import ModelRegistry
+from .reload import ChampionReloader
+from .request_schema import InvalidError, Mistake, NotJsonError, RequestSchema, TooManyRowsError
+from .response import build_response
+from .telemetry import JsonLinesLog, Metrics
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -91,15 +92,17 @@ class Service:
         self.config, self.schema = config, schema
         settings = config.serve
         columns = schema.subset(needed_columns(schema.features, config.features.derived))
-        self.contract = Contract(columns, settings.max_batch_rows)
-        self.champion = Champion(
-            Store(settings.store, settings.cache), schema.hash, settings.poll_seconds
+        self.request_schema = RequestSchema(columns, settings.max_batch_rows)
+        self.champion = ChampionReloader(
+            ModelRegistry(settings.store, settings.cache), schema.hash, settings.poll_seconds
         )
         self.metrics = Metrics()
-        self.access = Lines(None, self.metrics) if settings.access_log else None
+        self.access = JsonLinesLog(None, self.metrics) if settings.access_log else None
         path = settings.prediction_log
         self.predictions = (
-            Lines(_own_file(path), self.metrics, settings.log_bytes) if path is not None else None
+            JsonLinesLog(_own_file(path), self.metrics, settings.log_bytes)
+            if path is not None
+            else None
         )
         self.logs = [log for log in (self.access, self.predictions) if log is not None]
         self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
@@ -116,15 +119,15 @@ class Service:
         """Return why requests cannot be answered, or an empty text."""
         if self.draining:
             return "shutting down"
-        return "" if self.champion.served is not None else self.champion.reason
+        return "" if self.champion.model is not None else self.champion.reason
 
     async def predict(self, body: bytes) -> bytes:
         """Answer a body of `POST /predict`."""
-        served = self.champion.served
-        if served is None:
+        model = self.champion.model
+        if model is None:
             raise ProblemError(503, self.champion.reason)
         try:
-            rows, many = self.contract.read(body)
+            rows, many = self.request_schema.read(body)
         except NotJsonError as error:
             raise ProblemError(400, str(error)) from None
         except InvalidError as error:
@@ -132,35 +135,35 @@ class Service:
         except TooManyRowsError as error:
             raise ProblemError(413, str(error)) from None
         if len(rows) > IN_LOOP_ROWS:
-            answers = await asyncio.to_thread(answer_rows, served, rows, self.new_id)
+            answers = await asyncio.to_thread(build_response, model, rows, self.new_id)
         else:
-            answers = answer_rows(served, rows, self.new_id)
+            answers = build_response(model, rows, self.new_id)
         self.metrics.rows.inc(len(rows))
         if self.predictions is not None:
-            self._note(served, rows, answers)
+            self._note(model, rows, answers)
         if many:
-            return encode({"model_version": served.version, "predictions": answers})
-        return encode({"model_version": served.version, **answers[0]})
+            return encode({"model_version": model.version, "predictions": answers})
+        return encode({"model_version": model.version, **answers[0]})
 
     def _note(
-        self, served: Served, rows: list[dict[str, Any]], answers: list[dict[str, Any]]
+        self, model: ModelVersion, rows: list[dict[str, Any]], answers: list[dict[str, Any]]
     ) -> None:
         assert self.predictions is not None
         now = time.time()
         for row, answer in zip(rows, answers, strict=True):
             self.predictions.add(
-                {"time": now, "model_version": served.version, "input": row, **answer}
+                {"time": now, "model_version": model.version, "input": row, **answer}
             )
 
 
-class Gateway:
+class RequestMiddleware:
     """Sees every request first and counts it last."""
 
     def __init__(self, app: Callable[..., Awaitable[None]], service: Service) -> None:
         """Wrap an ASGI application.
 
         Args:
-            app: Answers what the gateway does not.
+            app: Answers what the middleware does not.
             service: What the requests share.
         """
         self.app, self.service = app, service

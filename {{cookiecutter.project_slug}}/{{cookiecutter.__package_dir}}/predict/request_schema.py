@@ -48,7 +48,7 @@ class NotJsonError(Exception):
     """A body that is no JSON."""
 
 
-class Contract:
+class RequestSchema:
     """Reads request bodies for one set of columns."""
 
     def __init__(self, columns: Mapping[str, Column], max_rows: int) -> None:

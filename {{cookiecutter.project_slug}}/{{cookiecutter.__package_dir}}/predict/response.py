@@ -1,30 +1,30 @@
-"""From rows to what a caller reads: the API and everything beside it answer with this."""
+"""From rows to what a caller reads: the API and everything beside it respond with this."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .decide import decide_row
-from .reload import Served
+from ..models.model_io import ModelVersion
+from ..models.predictor import predicted_class
 
 
-def answer_rows(
-    served: Served, rows: Sequence[Mapping[str, Any]], new_id: Callable[[], str]
+def build_response(
+    model: ModelVersion, rows: Sequence[Mapping[str, Any]], new_id: Callable[[], str]
 ) -> list[dict[str, Any]]:
     """Predict rows and put the results into words.
 
     Args:
-        served: The version that answers.
-        rows: n rows as `Contract.read` gives them.
+        model: The version that predicts.
+        rows: n rows as `RequestSchema.read` gives them.
         new_id: Gives each prediction an id of its own.
 
     Returns:
-        n answers with `prediction_id` and `prediction`; classification adds `probabilities` by
+        n results with `prediction_id` and `prediction`; classification adds `probabilities` by
         class, regression `lower` and `upper`, the ends of the prediction interval.
     """
-    found = served.predictor.predict_rows(rows)
-    classes = served.plan.classes
+    y_pred = model.predictor.predict_rows(rows)
+    classes = model.preprocessor.classes
     if classes is None:
-        half = float(served.metadata["interval"]["quantile"])
+        half = model.half_width or 0.0
         return [
             {
                 "prediction_id": new_id(),
@@ -32,14 +32,14 @@ def answer_rows(
                 "lower": value - half,
                 "upper": value + half,
             }
-            for (value,) in found
+            for (value,) in y_pred
         ]
-    threshold = served.metadata["threshold"]
+    threshold = model.metadata.threshold
     return [
         {
             "prediction_id": new_id(),
-            "prediction": classes[decide_row(shares, threshold)],
-            "probabilities": dict(zip(classes, shares, strict=True)),
+            "prediction": classes[predicted_class(proba, threshold)],
+            "probabilities": dict(zip(classes, proba, strict=True)),
         }
-        for shares in found
+        for proba in y_pred
     ]

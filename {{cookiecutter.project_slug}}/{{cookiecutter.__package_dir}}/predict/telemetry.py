@@ -72,7 +72,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-class Lines:
+class JsonLinesLog:
     """Appends JSON lines to a stream or a rotating file; never lets a full disk stop a request."""
 
     def __init__(self, path: Path | None, metrics: Metrics, max_bytes: int = 0) -> None:

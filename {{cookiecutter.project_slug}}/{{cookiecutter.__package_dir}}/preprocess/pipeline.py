@@ -4,19 +4,16 @@ Two passes over the raw table, batch by batch: the first checks it and fits, the
 data/processed/{train,val,test}.parquet. Memory depends on `data.batch_rows`, not on the file.
 """
 
-import json
-import logging
 import os
 import shutil
 import tempfile
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from ..config import Config
@@ -30,38 +27,16 @@ from ..errors import UserError
 from ..features import FEATURES, needed_columns
 from ..utils.files import write_json
 from ..utils.progress import progress
-from .preprocessor import Input, Plan, Source
+from .preprocessor import InputSpec, Preprocessor, Source
+from .processed import PREPROCESSOR, ROW, SUMMARY, TARGET, Summary, set_path
+from .split import SPLITS, split_rows
 from .transforms import encode_category, encode_datetime, encode_number
 
-log = logging.getLogger(__name__)
-SPLITS = ("train", "val", "test")
-ROW, TARGET = "__row", "__target"
 GOLDEN_ROWS = 20
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What preprocessing did; stored as data/processed/summary.json."""
-
-    rows: dict[str, int]  # train, val, test
-    raw_rows: int
-    missing_target: int  # rows without a target: left out
-    unseen_class: int  # rows of val or test whose class no training row has: left out
-    data_sha256: str
-    schema_hash: str
-    plan_hash: str
-    golden: list[dict[str, Any]]  # a few raw rows, to check a served model with
-
-
-@dataclass(frozen=True)
-class _Batch:
-    typed: pl.DataFrame
-    split: np.ndarray  # (n,) 0, 1, 2 = train, val, test
-    row: pl.Series  # number in the raw file, from 0
-
-
 def run(config: Config) -> Summary:
-    """Turn the ingested table into train, validation and test sets and a fitted plan.
+    """Turn the ingested table into train, validation and test sets and a fitted preprocessor.
 
     Raises:
         UserError: The table breaks its schema, a split would be empty, a feature reproduces the
@@ -71,17 +46,17 @@ def run(config: Config) -> Summary:
     _check_settings(config, schema)
     path, entry = ingest.raw_file(config)
     statistics, missing, classes = _fit(config, schema, path)
-    plan = _plan(config, schema, statistics, classes)
+    preprocessor = _plan(config, schema, statistics, classes)
     sample = statistics.sample.frame()
-    _refuse_leaks(plan, sample, config.features.trusted)
-    names = list(plan.columns)
+    _refuse_leaks(preprocessor, sample, config.features.trusted)
+    names = list(preprocessor.columns)
     golden = [_plain(row) for row in sample.select(names).head(GOLDEN_ROWS).iter_rows(named=True)]
 
     target = config.paths.processed
     target.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".part-", dir=target))
     try:
-        rows, unseen = _write(config, schema, plan, path, folder, entry.rows)
+        rows, unseen = _write(config, schema, preprocessor, path, folder, entry.rows)
         empty = [name for name in SPLITS if rows[name] == 0]
         if empty:
             raise UserError(
@@ -95,56 +70,16 @@ def run(config: Config) -> Summary:
             unseen_class=unseen,
             data_sha256=entry.sha256,
             schema_hash=schema.hash,
-            plan_hash=plan.hash,
+            preprocessor_hash=preprocessor.hash,
             golden=golden,
         )
-        plan.save(folder / "plan.json")
-        write_json(folder / "summary.json", asdict(summary))
-        for name in (*(f"{split}.parquet" for split in SPLITS), "plan.json", "summary.json"):
-            os.replace(folder / name, target / name)
+        preprocessor.save(folder / PREPROCESSOR)
+        write_json(folder / SUMMARY, asdict(summary))
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == SUMMARY):
+            os.replace(path, target / path.name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return summary
-
-
-def load(config: Config) -> tuple[Plan, Summary]:
-    """Return the fitted plan and the summary of what stands in data/processed.
-
-    Raises:
-        UserError: Nothing is there, it is mixed from two runs, or it is older than the schema.
-    """
-    folder = config.paths.processed
-    again = "run `preprocess` again"
-    try:
-        plan = Plan.load(folder / "plan.json")
-        summary = Summary(**json.loads((folder / "summary.json").read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename} is not there yet: run `preprocess` first") from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{folder}: broken ({error}); {again}") from None
-    if summary.plan_hash != plan.hash or any(
-        _stamp(folder / f"{split}.parquet") != plan.hash for split in SPLITS
-    ):
-        raise UserError(f"{folder}: the files are from different runs; {again}")
-    if summary.schema_hash != load_schema(config.paths.schema_).hash:
-        raise UserError(f"{config.paths.schema_} has changed since; {again}")
-    if plan.task != config.task:
-        raise UserError(
-            f"{folder} was made for {plan.task}, the config says {config.task}; {again}"
-        )
-    return plan, summary
-
-
-def read_split(config: Config, split: str) -> pl.DataFrame:
-    """Return one of the sets as it was written (all of it: train needs it in memory)."""
-    return pl.read_parquet(config.paths.processed / f"{split}.parquet", memory_map=False)
-
-
-def _stamp(path: Path) -> str | None:
-    """Return the hash of the plan that a set was written with."""
-    if not path.is_file():
-        return None
-    return pl.read_parquet_metadata(path).get("plan_hash")
 
 
 def _check_settings(config: Config, schema: Schema) -> None:
@@ -194,24 +129,6 @@ def _batches(
         yield frame, *cast(frame, schema.columns)
 
 
-def split_rows(config: Config, schema: Schema, typed: pl.DataFrame) -> np.ndarray:
-    """Say for each row whether it is train (0), val (1) or test (2)."""
-    rule = config.split
-    if rule.by == "time":
-        assert schema.time is not None
-        moment = pl.col(schema.time)
-        late = (moment >= rule.val_from).cast(pl.Int8) + (moment >= rule.test_from).cast(pl.Int8)
-        return typed.select(late.fill_null(0).alias("s"))["s"].to_numpy()
-    if rule.by == "group":
-        assert rule.group is not None
-        content = typed.select(rule.group)
-    else:  # rows of equal content share a fate, so none stands in train and test at once
-        content = typed.select(schema.features + ([schema.time] if schema.time else []))
-    share = utils.stable_hash(content, rule.seed) / 2**64
-    val_from = 1 - rule.val_fraction - rule.test_fraction
-    return (share >= val_from).astype(np.int8) + (share >= 1 - rule.test_fraction)
-
-
 def _inputs(config: Config, schema: Schema) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
     """Return the inputs that are numbers and those that are categories, before encoding."""
     types = {name: column.type for name, column in schema.columns.items()}
@@ -249,7 +166,7 @@ def _fit(
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             known = typed[schema.target].is_not_null()
             missing += typed.height - int(known.sum())
-            train = known & pl.Series(split_rows(config, schema, typed) == 0)
+            train = known & pl.Series(split_rows(config.split, schema, typed) == 0)
             part = typed.select(raw).filter(train)
             if config.task == "classification":
                 tally = part[schema.target].value_counts()
@@ -274,7 +191,7 @@ def _fit(
 
 def _plan(
     config: Config, schema: Schema, statistics: Statistics, classes: tuple[str, ...] | None
-) -> Plan:
+) -> Preprocessor:
     numbers, categories = _inputs(config, schema)
     sample = statistics.sample.frame().select(
         expression.cast(pl.Float64).fill_nan(None).alias(name)
@@ -288,10 +205,10 @@ def _plan(
         source = _source(schema, name)
         if name in categories:
             levels = statistics.counters[name].most_common(config.features.max_categories)
-            inputs.append(Input(name=name, kind="category", source=source, levels=levels))
+            inputs.append(InputSpec(name=name, kind="category", source=source, levels=levels))
         else:
             inputs.append(
-                Input(
+                InputSpec(
                     name=name,
                     kind="number",
                     source=source,
@@ -301,7 +218,7 @@ def _plan(
                 )
             )
     needed = needed_columns(schema.features, config.features.derived)
-    return Plan(
+    return Preprocessor(
         task=config.task,
         target=schema.target,
         classes=classes,
@@ -327,10 +244,18 @@ def _source(schema: Schema, name: str) -> Source:
     return sources.get(schema.columns[name].type, "number")
 
 
-def _refuse_leaks(plan: Plan, sample: pl.DataFrame, trusted: tuple[str, ...]) -> None:
+def _refuse_leaks(
+    preprocessor: Preprocessor, sample: pl.DataFrame, trusted: tuple[str, ...]
+) -> None:
     """Raise where one input alone tells the target."""
-    names = [item.name for item in plan.inputs]
-    found = suspects(plan.encode(sample), names, plan.categorical, sample[plan.target], plan.task)
+    names = [item.name for item in preprocessor.inputs]
+    found = suspects(
+        preprocessor.transform(sample),
+        names,
+        preprocessor.categorical,
+        sample[preprocessor.target],
+        preprocessor.task,
+    )
     if found := [pair for pair in found if pair[0] not in trusted]:
         lines = [
             f"  {name}: score {score:.4f} of 1 without any other column" for name, score in found
@@ -348,19 +273,19 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write(
-    config: Config, schema: Schema, plan: Plan, path: Path, folder: Path, total: int
+    config: Config, schema: Schema, preprocessor: Preprocessor, path: Path, folder: Path, total: int
 ) -> tuple[dict[str, int], int]:
     """Second pass: encode the rows and write the three sets."""
-    metadata = {"plan_hash": plan.hash, "schema_hash": schema.hash}
-    keep = [*plan.ids, *([plan.time] if plan.time else [])]
+    metadata = {"preprocessor_hash": preprocessor.hash, "schema_hash": schema.hash}
+    keep = [*preprocessor.ids, *([preprocessor.time] if preprocessor.time else [])]
     group = [config.split.group] if config.split.group else []
-    columns = [*plan.columns, *keep, *group, plan.target]
-    encoded = [*keep, _target(plan).alias(TARGET), *plan.expressions()]
+    columns = [*preprocessor.columns, *keep, *group, preprocessor.target]
+    encoded = [*keep, _target(preprocessor).alias(TARGET), *preprocessor.expressions()]
     rows = dict.fromkeys(SPLITS, 0)
     unseen = start = 0
     with ExitStack() as stack:
         writers = [
-            stack.enter_context(utils.ParquetWriter(folder / f"{split}.parquet", metadata))
+            stack.enter_context(utils.ParquetWriter(set_path(folder, split), metadata))
             for split in SPLITS
         ]
         bar = stack.enter_context(progress("transform", total, "rows"))
@@ -371,7 +296,7 @@ def _write(
             coded = typed.lazy().select(encoded).collect().insert_column(0, row)
             usable = coded[TARGET].is_not_nan()
             unseen += int((typed[schema.target].is_not_null() & ~usable).sum())
-            split = pl.Series(split_rows(config, schema, typed))
+            split = pl.Series(split_rows(config.split, schema, typed))
             for i, (name, writer) in enumerate(zip(SPLITS, writers, strict=True)):
                 part = coded.filter(usable & (split == i))
                 rows[name] += part.height
@@ -380,8 +305,8 @@ def _write(
     return rows, unseen
 
 
-def _target(plan: Plan) -> pl.Expr:
+def _target(preprocessor: Preprocessor) -> pl.Expr:
     """The target as float32: the number, or the position of its class; NaN where there is none."""
-    if plan.classes is None:
-        return encode_number(pl.col(plan.target))
-    return encode_category(pl.col(plan.target).cast(pl.String), plan.classes)
+    if preprocessor.classes is None:
+        return encode_number(pl.col(preprocessor.target))
+    return encode_category(pl.col(preprocessor.target).cast(pl.String), preprocessor.classes)

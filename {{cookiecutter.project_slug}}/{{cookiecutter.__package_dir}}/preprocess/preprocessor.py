@@ -1,7 +1,7 @@
 """The fitted transformation as JSON: readable, diffable, executes nothing.
 
-`Plan` says how raw columns become model inputs. The batch path builds polars expressions from it,
-the server a single-row encoder; a property test holds both equal.
+`Preprocessor` says how raw columns become model inputs. For tables it gives polars expressions, for
+the server a function of one row; a property test holds both equal.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ from .transforms import Floats
 if TYPE_CHECKING:  # the server encodes single rows and does without polars
     import polars as pl
 
-DENSE_LEVELS = 50  # one-hot columns at most, the most frequent; the rest are all zeros
-DENSE_CLIP = 10.0  # standard deviations
+DESIGN_LEVELS = 50  # one-hot columns at most, the most frequent; the rest are all zeros
+DESIGN_CLIP = 10.0  # standard deviations
 
 
 Source = Literal["number", "boolean", "datetime", "category", "derived"]
 
 
-class Input(BaseModel):
+class InputSpec(BaseModel):
     """One model input: where it comes from and what was fitted on the training rows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,12 +43,12 @@ class Input(BaseModel):
     std: float = 0.0
 
     @property
-    def dense_width(self) -> int:
-        """How many dense columns it becomes."""
-        return min(len(self.levels), DENSE_LEVELS) if self.kind == "category" else 1
+    def design_width(self) -> int:
+        """How many columns of the design matrix it becomes."""
+        return min(len(self.levels), DESIGN_LEVELS) if self.kind == "category" else 1
 
 
-class Plan(BaseModel):
+class Preprocessor(BaseModel):
     """The fitted transformation from raw columns to model inputs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,12 +60,12 @@ class Plan(BaseModel):
     time: str | None
     null_values: tuple[str, ...]  # texts that mean "missing" in CSV
     columns: dict[str, Column]  # the raw columns that the inputs need
-    inputs: tuple[Input, ...]  # in the order of the arrays' columns
+    inputs: tuple[InputSpec, ...]  # in the order of the arrays' columns
     schema_hash: str
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 of the plan's JSON."""
+        """SHA-256 of the preprocessor's JSON."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @cached_property
@@ -98,60 +98,69 @@ class Plan(BaseModel):
             result.append(column.alias(item.name))
         return result
 
-    def encode(self, typed: "pl.DataFrame") -> Floats:
-        """Encode a typed batch.
+    def transform(self, typed: "pl.DataFrame") -> Floats:
+        """Transform a typed batch.
 
         Args:
-            typed: n rows with at least the plan's columns, typed by the schema.
+            typed: n rows with at least the preprocessor's columns, typed by the schema.
 
         Returns:
             Array (n, inputs), C order; NaN is missing, categories are codes.
         """
         # Lazily, so that what several inputs have in common is computed once.
-        codes = typed.lazy().select(self.expressions()).collect()
-        return np.ascontiguousarray(codes.to_numpy(), dtype=np.float32)
+        x = typed.lazy().select(self.expressions()).collect()
+        return np.ascontiguousarray(x.to_numpy(), dtype=np.float32)
 
-    def row_encoder(self) -> Callable[[Mapping[str, Any]], list[float]]:
-        """Compile the plan into a function from one row's values to one number an input.
+    def compile_row(self) -> Callable[[Mapping[str, Any]], list[float]]:
+        """Compile the preprocessor into a function from one row's values to one number an input.
 
         The function takes plain values (number, text, bool, naive datetime or None) by column name
-        and equals `encode` on a batch of one row.
+        and equals `transform` on a batch of one row.
         """
         types = {name: column.type for name, column in self.columns.items()}
         steps = [_row_step(item, types) for item in self.inputs]
         return lambda row: [step(row) for step in steps]
 
-    def dense(self, codes: Floats) -> Floats:
+    def design_matrix(self, x: Floats) -> Floats:
         """Impute, scale and clip numbers and one-hot categories, for models that need it.
 
         Args:
-            codes: Array (n, inputs) as `encode` returns it.
+            x: Array (n, inputs) as `transform` returns it.
 
         Returns:
-            Array (n, dense columns) without NaN, C order.
+            Array (n, sum of the inputs' `design_width`) without NaN, C order.
         """
         parts = []
         for i, item in enumerate(self.inputs):
-            x = codes[:, i]
+            column = x[:, i]
             if item.kind == "category":
-                parts.append(transforms.one_hot(x, item.dense_width))
+                parts.append(transforms.one_hot(column, item.design_width))
             else:
-                x = transforms.impute(x, item.median)
-                x = transforms.clip(transforms.scale(x, item.mean, item.std), DENSE_CLIP)
-                parts.append(x[:, None])
+                column = transforms.impute(column, item.median)
+                column = transforms.scale(column, item.mean, item.std)
+                parts.append(transforms.clip(column, DESIGN_CLIP)[:, None])
         return np.ascontiguousarray(np.hstack(parts), dtype=np.float32)
 
+    def parse_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn a row from JSON into the values that `compile_row` takes: dates become datetimes."""
+        return {
+            name: datetime.fromisoformat(row[name])
+            if column.type == "datetime" and row[name] is not None
+            else row[name]
+            for name, column in self.columns.items()
+        }
+
     def save(self, path: Path) -> None:
-        """Write the plan as JSON."""
+        """Write the preprocessor as JSON."""
         path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8", newline="\n")
 
     @classmethod
-    def load(cls, path: Path) -> "Plan":
-        """Read a plan; pydantic's ValidationError where it is broken."""
+    def load(cls, path: Path) -> "Preprocessor":
+        """Read a preprocessor; pydantic's ValidationError where it is broken."""
         return cls.model_validate_json(path.read_bytes())
 
 
-def _row_step(item: Input, types: Mapping[str, str]) -> Callable[[Mapping[str, Any]], float]:
+def _row_step(item: InputSpec, types: Mapping[str, str]) -> Callable[[Mapping[str, Any]], float]:
     nan = float("nan")
     name = item.name
     code = {level: float(i) for i, level in enumerate(item.levels)}.get

@@ -1,8 +1,8 @@
-"""The transformations, as pure functions: expressions over raw columns, then arrays of codes.
+"""The transformations, as pure functions: expressions over raw columns, then arrays of inputs.
 
-First stage (`encode`): one raw column becomes one number, missing is NaN. Second stage (`dense`
-models only): impute, scale and clip numbers, one-hot categories. No file and no setting is read
-here.
+First stage (`encode_...`): one raw column becomes one number, missing is NaN. Second stage, for
+models that take a design matrix: impute, scale and clip numbers, one-hot categories. No file and no
+setting is read here.
 """
 
 from collections.abc import Sequence

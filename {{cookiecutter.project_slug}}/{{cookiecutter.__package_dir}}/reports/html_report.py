@@ -103,24 +103,24 @@ def _tag(evaluation: Evaluation, name: str) -> tuple[str, str]:
         evaluation.metrics[name].difference.value
     ):
         return "open", ""
-    verdict = evaluation.verdict(name)
-    return TONES[verdict], {True: "better", False: "worse", None: "unclear"}[verdict]
+    better = evaluation.is_better(name)
+    return TONES[better], {True: "better", False: "worse", None: "unclear"}[better]
 
 
 def _facts(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     metadata = evaluation.metadata
-    data = metadata["data"]
-    rows = data["rows"]
-    yield "Version", f"{evaluation.version}, {metadata['model']}"
-    yield "Baseline", str(metadata["baseline"]["model"])
-    yield "Trained", str(metadata["created"]).replace("T", " ").replace("+00:00", " UTC")
-    commit = metadata.get("commit")
-    dirty = " with uncommitted changes" if metadata.get("dirty") else ""
+    data = metadata.data
+    rows = data.rows
+    yield "Version", f"{evaluation.version}, {metadata.model}"
+    yield "Baseline", metadata.baseline.model
+    yield "Trained", metadata.created.replace("T", " ").replace("+00:00", " UTC")
+    commit = metadata.commit
+    dirty = " with uncommitted changes" if metadata.dirty else ""
     yield "Commit", f"{commit[:12]}{dirty}" if commit else "none (not in a git repository)"
-    yield "Data", f"{data['source']}, SHA-256 {data['sha256'][:12]}"
-    yield "Rows", f"train {rows['train']:,}, validation {rows['val']:,}, test {rows['test']:,}"
-    if data["missing_target"]:
-        yield "Left out", f"{data['missing_target']:,} rows without a target"
+    yield "Data", f"{data.source}, SHA-256 {data.sha256[:12]}"
+    yield "Rows", f"train {rows.train:,}, validation {rows.val:,}, test {rows.test:,}"
+    if data.missing_target:
+        yield "Left out", f"{data.missing_target:,} rows without a target"
     if evaluation.period is not None:
         first, last = (moment[:16] for moment in evaluation.period)
         yield "Test period", f"{first} to {last}"
@@ -128,19 +128,16 @@ def _facts(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
 
 def _details(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     metadata = evaluation.metadata
-    params = metadata["params"] or {}
+    params = metadata.params
     yield "Parameters", ", ".join(f"{k} = {v}" for k, v in params.items()) or "the model's defaults"
-    yield "Seed", str(metadata["seed"])
+    yield "Seed", str(metadata.seed)
     if evaluation.classes is not None:
         yield "Classes", ", ".join(evaluation.classes)
-    for label, key in (
-        ("Configuration", "config_hash"),
-        ("Schema", "schema_hash"),
-        ("Plan", "plan_hash"),
-    ):
-        yield label, f"SHA-256 {metadata[key]}"
-    yield "Data", f"SHA-256 {metadata['data']['sha256']}"
-    yield "Packages", ", ".join(f"{k} {v}" for k, v in metadata["packages"].items())
+    yield "Configuration", f"SHA-256 {metadata.config_hash}"
+    yield "Schema", f"SHA-256 {metadata.schema_hash}"
+    yield "Preprocessor", f"SHA-256 {metadata.preprocessor_hash}"
+    yield "Data", f"SHA-256 {metadata.data.sha256}"
+    yield "Packages", ", ".join(f"{k} {v}" for k, v in metadata.packages.items())
 
 
 def _by_column(slices: list[Slice]) -> dict[str, list[Slice]]:

@@ -15,7 +15,6 @@ from typing import Any
 from ..data.schema import Schema
 from ..errors import UserError
 from ..features import FEATURES
-from ..models.model_io import Bundle
 from ..utils.files import write_text
 from ..utils.metrics import METRICS
 from .results import Evaluation, interval, number, sentence
@@ -26,12 +25,11 @@ LICENSES = {"MIT": "mit", "Apache-2.0": "apache-2.0", "BSD-3-Clause": "bsd-3-cla
 WEAK_SHOWN = 10
 
 
-def update(path: Path, bundle: Bundle, evaluation: Evaluation, schema: Schema) -> None:
+def update(path: Path, evaluation: Evaluation, schema: Schema) -> None:
     """Write the results of a run into the model card; make the card if there is none.
 
     Args:
         path: The card.
-        bundle: The version that was evaluated.
         evaluation: What was found.
         schema: For the table of features.
 
@@ -47,14 +45,14 @@ def update(path: Path, bundle: Bundle, evaluation: Evaluation, schema: Schema) -
     else:
         text = _skeleton(evaluation.target)
     ends = "\r\n" if "\r\n" in text else "\n"
-    text = _replace_blocks(text, path, bundle, evaluation, schema, ends)
+    text = _replace_blocks(text, path, evaluation, schema, ends)
     text = _replace_front(text, path, _front_matter(evaluation), ends)
     if not path.exists() or path.read_bytes() != text.encode():
         write_text(path, text)
 
 
 def _replace_blocks(
-    text: str, path: Path, bundle: Bundle, evaluation: Evaluation, schema: Schema, ends: str
+    text: str, path: Path, evaluation: Evaluation, schema: Schema, ends: str
 ) -> str:
     """Return the card with new content in each block; all else byte for byte."""
     marks = list(MARK.finditer(text))
@@ -74,7 +72,7 @@ def _replace_blocks(
         if name in seen:
             raise UserError(f"{path}, line {line}: block {name!r} stands twice")
         seen.add(name)
-        body = BLOCKS[name](bundle, evaluation, schema).strip("\n").replace("\n", ends)
+        body = BLOCKS[name](evaluation, schema).strip("\n").replace("\n", ends)
         pieces += [text[end : opening.end()], f"{ends}{ends}{body}{ends}{ends}"]
         end = closing.start()
     return "".join([*pieces, text[end:]])
@@ -114,7 +112,7 @@ def _front_matter(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "library_name": "onnx",
         "pipeline_tag": tabular,
-        "tags": ["tabular", tabular, metadata["model"].replace("_", "-")],
+        "tags": ["tabular", tabular, metadata.model.replace("_", "-")],
         "model-index": [
             {
                 "name": f"{evaluation.target} {evaluation.version}",
@@ -123,9 +121,9 @@ def _front_matter(evaluation: Evaluation) -> dict[str, Any]:
                         "task": {"type": tabular, "name": f"Predict {evaluation.target}"},
                         "dataset": {
                             "type": "tabular",
-                            "name": metadata["data"]["source"],
+                            "name": metadata.data.source,
                             "split": "test",
-                            "revision": metadata["data"]["sha256"],
+                            "revision": metadata.data.sha256,
                         },
                         "metrics": [
                             {
@@ -164,17 +162,17 @@ def _skeleton(target: str) -> str:
     return environment.get_template("model_card.md.j2").render(target=_cell(target))
 
 
-def _details(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
-    metadata = bundle.metadata
-    commit = metadata.get("commit")
-    params = ", ".join(f"{k} = {v}" for k, v in metadata["params"].items())
+def _details(evaluation: Evaluation, schema: Schema) -> str:
+    metadata = evaluation.metadata
+    commit = metadata.commit
+    params = ", ".join(f"{k} = {v}" for k, v in metadata.params.items())
     lines = [
-        ("Version", f"{bundle.version}, trained {metadata['created']}"),
+        ("Version", f"{evaluation.version}, trained {metadata.created}"),
         ("Predicts", f"{evaluation.target}: {schema.columns[evaluation.target].description}"),
-        ("Type", f"{evaluation.task}, {metadata['model']}"),
+        ("Type", f"{evaluation.task}, {metadata.model}"),
         ("Parameters", params or "the defaults of the model"),
-        ("Seed", str(metadata["seed"])),
-        ("Commit", f"{commit}{' with uncommitted changes' * bool(metadata.get('dirty'))}"),
+        ("Seed", str(metadata.seed)),
+        ("Commit", f"{commit}{' with uncommitted changes' * bool(metadata.dirty)}"),
     ]
     if not commit:
         lines[-1] = ("Commit", "none: trained outside a git repository")
@@ -183,26 +181,26 @@ def _details(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
     return "\n".join(f"- **{name}:** {_cell(value)}" for name, value in lines)
 
 
-def _data(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
-    data = bundle.metadata["data"]
-    rows = data["rows"]
+def _data(evaluation: Evaluation, schema: Schema) -> str:
+    data = evaluation.metadata.data
+    rows = data.rows
     lines = [
-        f"- **Source:** {_cell(data['source'])}, {rows['raw']:,} rows, SHA-256 `{data['sha256']}`",
-        f"- **Training:** {rows['train']:,} rows; **validation:** {rows['val']:,} rows",
-        f"- **Evaluation (test):** {rows['test']:,} rows"
+        f"- **Source:** {_cell(data.source)}, {rows.raw:,} rows, SHA-256 `{data.sha256}`",
+        f"- **Training:** {rows.train:,} rows; **validation:** {rows.val:,} rows",
+        f"- **Evaluation (test):** {rows.test:,} rows"
         + (f", {evaluation.period[0]} to {evaluation.period[1]}" if evaluation.period else ""),
     ]
-    if data["missing_target"]:
-        lines.append(f"- **Left out:** {data['missing_target']:,} rows without a target")
+    if data.missing_target:
+        lines.append(f"- **Left out:** {data.missing_target:,} rows without a target")
     return "\n".join(lines)
 
 
-def _metrics(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
-    baseline = _cell(bundle.metadata["baseline"]["model"])
+def _metrics(evaluation: Evaluation, schema: Schema) -> str:
+    baseline = _cell(evaluation.metadata.baseline.model)
     lines = [
         _cell(sentence(evaluation)),
         "",
-        f"| Metric | {bundle.version} | Baseline ({baseline}) | Difference |",
+        f"| Metric | {evaluation.version} | Baseline ({baseline}) | Difference |",
         "|---|---|---|---|",
     ]
     for name, found in evaluation.metrics.items():
@@ -218,16 +216,17 @@ def _metrics(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
     if evaluation.classes is not None and len(evaluation.classes) == 2:
         yes = _cell(f"{evaluation.target} = {evaluation.classes[1]}")
         lines[-1] += f" Yes means {yes}, from a probability of {evaluation.threshold:g} up."
-    level = (bundle.metadata.get("interval") or {}).get("level")
-    if level is not None:
-        lines[-1] += f" The prediction interval is meant to hold {level:.0%} of the true values."
+    promised = evaluation.metadata.interval
+    if promised is not None:
+        level = f"{promised.level:.0%}"
+        lines[-1] += f" The prediction interval is meant to hold {level} of the true values."
     if evaluation.notes:
         lines += ["", *(f"- {_cell(note)}" for note in evaluation.notes)]
     meanings = [f"{METRICS[name].label}: {METRICS[name].meaning}" for name in evaluation.metrics]
     return "\n".join([*lines, "", _cell(" ".join(meanings))])
 
 
-def _slices(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+def _slices(evaluation: Evaluation, schema: Schema) -> str:
     name = evaluation.primary
     columns = list(dict.fromkeys(part.column for part in evaluation.slices))
     if not columns:
@@ -246,9 +245,9 @@ def _slices(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
     return "\n".join(lines)
 
 
-def _features(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
+def _features(evaluation: Evaluation, schema: Schema) -> str:
     lines = ["| Feature | Kind | Unit | Meaning |", "|---|---|---|---|"]
-    for item in bundle.plan.inputs:
+    for item in evaluation.inputs:
         column = schema.columns.get(item.name)
         if column is None:
             documented = FEATURES[item.name].function.__doc__ or "derived feature"
@@ -260,7 +259,7 @@ def _features(bundle: Bundle, evaluation: Evaluation, schema: Schema) -> str:
     return "\n".join(lines)
 
 
-BLOCKS: dict[str, Callable[[Bundle, Evaluation, Schema], str]] = {
+BLOCKS: dict[str, Callable[[Evaluation, Schema], str]] = {
     "details": _details,
     "features": _features,
     "metrics": _metrics,

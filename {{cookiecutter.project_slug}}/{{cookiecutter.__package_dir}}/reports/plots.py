@@ -201,9 +201,8 @@ def residuals(evaluation: Evaluation, truth: Array, model: Array, baseline: Arra
         _legend(left, "upper right")
         right.axhline(0, color=INK, lw=0.8, ls=":")
         right.scatter(model[part], ours[part], s=9, color=MODEL, alpha=0.35, lw=0)
-        half = (evaluation.metadata.get("interval") or {}).get("quantile")
-        if half is not None:
-            level = evaluation.metadata["interval"]["level"]
+        if (interval := evaluation.metadata.interval) is not None:
+            half, level = interval.half_width, interval.level
             right.axhline(half, color=OTHER, lw=1.2, ls=(0, (4, 2)))
             right.axhline(-half, color=OTHER, lw=1.2, ls=(0, (4, 2)), label=f"{level:.0%} interval")
             _legend(right, "upper left")
@@ -215,7 +214,8 @@ def residuals(evaluation: Evaluation, truth: Array, model: Array, baseline: Arra
 def interval_coverage(evaluation: Evaluation) -> bytes:
     """Share of true values inside the prediction interval, by size of the prediction."""
     with _figure(WIDTH, 4.0) as (axes, png):
-        level = evaluation.metadata["interval"]["level"]
+        assert evaluation.metadata.interval is not None  # else there is no coverage
+        level = evaluation.metadata.interval.level
         axes.axhline(level, color=INK, lw=1.0, ls=":", label=f"promised: {level:.0%}")
         x = [one.predicted for one in evaluation.coverage]
         covered = [one.covered for one in evaluation.coverage]

@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..utils.metrics import METRICS, CalibrationBin, Compared, Estimate, is_better
+from ..preprocess.preprocessor import InputSpec
+from ..tracking import RunRecord
+from ..utils.metrics import METRICS, CalibrationBin, Comparison, Estimate, is_better
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Slice:
     rows: int
     target: float
     predicted: float
-    metrics: dict[str, Compared]
+    metrics: dict[str, Comparison]
     weak: bool
 
 
@@ -66,11 +68,12 @@ class Evaluation:
     Attributes:
         version: The version's name.
         folder: Where report, plots and evaluation.json are.
-        metadata: The version's metadata.json.
+        metadata: What was recorded when it was trained.
         task: "classification" or "regression".
         target: The target column.
         unit: Its unit, if the schema has one.
         classes: The class labels; None for regression.
+        inputs: What the model sees.
         rows: Number of test rows.
         period: First and last moment of the test rows, if the table has times.
         primary: The metric that decides.
@@ -90,16 +93,17 @@ class Evaluation:
 
     version: str
     folder: Path
-    metadata: dict[str, Any]
+    metadata: RunRecord
     task: str
     target: str
     unit: str | None
     classes: tuple[str, ...] | None
+    inputs: tuple[InputSpec, ...]
     rows: int
     period: tuple[str, str] | None
     threshold: float
     primary: str
-    metrics: dict[str, Compared]
+    metrics: dict[str, Comparison]
     slices: list[Slice]
     left_out: dict[str, int]
     confusion: list[list[int]] = field(default_factory=list)
@@ -120,7 +124,7 @@ class Evaluation:
     @property
     def better(self) -> bool | None:
         """Whether the model beats the baseline in the primary metric; None if not known."""
-        return self.verdict(self.primary) if self.primary in self.metrics else None
+        return self.is_better(self.primary) if self.primary in self.metrics else None
 
     @property
     def weak(self) -> list[Slice]:
@@ -134,7 +138,7 @@ class Evaluation:
         found = [part for part in self.slices if self.primary in part.metrics]
         return sorted(found, key=lambda part: sign * part.metrics[self.primary].model.value)
 
-    def verdict(self, name: str) -> bool | None:
+    def is_better(self, name: str) -> bool | None:
         """Whether the model beats the baseline in one metric; None if not known."""
         return is_better(self.metrics[name].difference, METRICS[name].higher_is_better)
 
@@ -157,11 +161,11 @@ class Evaluation:
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values; what is undefined becomes null."""
         everything = asdict(self)
-        del everything["folder"]
+        del everything["folder"], everything["inputs"]
         for name, found in everything["metrics"].items():
-            found["better"] = self.verdict(name)
+            found["better"] = self.is_better(name)
         everything["better"] = self.better
-        everything["metadata"].pop("golden", None)
+        everything["metadata"] = self.metadata.model_dump(mode="json", exclude={"golden"})
         cleaned: dict[str, Any] = _clean(everything)
         return cleaned
 
@@ -174,7 +178,7 @@ def sentence(evaluation: Evaluation) -> str:
     if found is None:
         return f"{label} is undefined on these test rows, so nothing can be said."
     unit = f" {evaluation.unit}" if METRICS[name].in_target_unit and evaluation.unit else ""
-    verdict = {
+    shown = {
         True: "better than the baseline",
         False: "worse than the baseline",
         None: "not shown to be better than the baseline",
@@ -183,7 +187,7 @@ def sentence(evaluation: Evaluation) -> str:
     if interval(found.difference):
         gap += f", 95% interval {interval(found.difference, True)}"
     return (
-        f"The model is {verdict}: {label} {number(found.model.value)}{unit} against "
+        f"The model is {shown}: {label} {number(found.model.value)}{unit} against "
         f"{number(found.baseline.value)}{unit} ({gap})."
     )
 

@@ -88,7 +88,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """One metric of a model, of its baseline, and the difference model - baseline."""
 
     model: Estimate
@@ -96,7 +96,7 @@ class Compared:
     difference: Estimate
 
 
-def classification_scorer(
+def classification_metrics(
     target: npt.ArrayLike, probability: npt.ArrayLike, threshold: float = 0.5
 ) -> Scorer:
     """Prepare the metrics of predicted probabilities.
@@ -179,7 +179,7 @@ _CLASSIFICATION = (
 )  # fmt: skip
 
 
-def regression_scorer(
+def regression_metrics(
     target: npt.ArrayLike, prediction: npt.ArrayLike, half_width: float | None = None
 ) -> Scorer:
     """Prepare the metrics of predicted numbers.
@@ -235,7 +235,7 @@ def compare(
     resamples: int,
     seed: int,
     level: float = 0.95,
-) -> dict[str, Compared]:
+) -> dict[str, Comparison]:
     """Give each metric an interval for the model, the baseline and their difference.
 
     Percentile bootstrap (Efron and Tibshirani, 1993): rows are drawn with replacement, model and
@@ -283,7 +283,7 @@ def compare(
             )
             for kind in range(3)
         ]
-        result[name] = Compared(*estimates)
+        result[name] = Comparison(*estimates)
     return result
 
 

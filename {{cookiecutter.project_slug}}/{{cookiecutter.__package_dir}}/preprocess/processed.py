@@ -1,0 +1,90 @@
+"""What stands in data/processed: three sets, the fitted preprocessor, and a summary."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..errors import UserError
+from .preprocessor import Preprocessor
+from .split import SPLITS
+from .transforms import Floats
+
+ROW, TARGET = "__row", "__target"  # columns of each set besides the inputs
+PREPROCESSOR, SUMMARY = "preprocessor.json", "summary.json"
+AGAIN = "run `preprocess` again"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What preprocessing did; stored as summary.json."""
+
+    rows: dict[str, int]  # train, val, test
+    raw_rows: int
+    missing_target: int  # rows without a target: left out
+    unseen_class: int  # rows of val or test whose class no training row has: left out
+    data_sha256: str
+    schema_hash: str
+    preprocessor_hash: str
+    golden: list[dict[str, Any]]  # a few raw rows, to check a served model with
+
+
+def set_path(folder: Path, split: str) -> Path:
+    """Return where a set is."""
+    return folder / f"{split}.parquet"
+
+
+def load(
+    folder: Path, schema_hash: str, task: Literal["classification", "regression"]
+) -> tuple[Preprocessor, Summary]:
+    """Return the fitted preprocessor and the summary of what stands in data/processed.
+
+    Args:
+        folder: data/processed.
+        schema_hash: Hash of the schema as it is now.
+        task: The task as it is now.
+
+    Raises:
+        UserError: Nothing is there, it is mixed from two runs, or it is older than the schema.
+    """
+    try:
+        preprocessor = Preprocessor.load(folder / PREPROCESSOR)
+        summary = Summary(**json.loads((folder / SUMMARY).read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename} is not there yet: run `preprocess` first") from None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{folder}: broken ({error}); {AGAIN}") from None
+    if summary.preprocessor_hash != preprocessor.hash or any(
+        _stamp(set_path(folder, split)) != preprocessor.hash for split in SPLITS
+    ):
+        raise UserError(f"{folder}: the files are from different runs; {AGAIN}")
+    if summary.schema_hash != schema_hash:
+        raise UserError(f"{folder}: the schema has changed since; {AGAIN}")
+    if preprocessor.task != task:
+        raise UserError(f"{folder} was made for {preprocessor.task}, now it is {task}; {AGAIN}")
+    return preprocessor, summary
+
+
+def read_set(folder: Path, split: str) -> pl.DataFrame:
+    """Return one of the sets as it was written (all of it: train needs it in memory)."""
+    return pl.read_parquet(set_path(folder, split), memory_map=False)
+
+
+def arrays(frame: pl.DataFrame, preprocessor: Preprocessor) -> tuple[Floats, NDArray[np.float64]]:
+    """Return a set's inputs (n, k) float32 in C order, and its n targets (classes: indices)."""
+    names = [item.name for item in preprocessor.inputs]
+    x = np.empty((frame.height, len(names)), dtype=np.float32)
+    for i, name in enumerate(names):  # one column at a time: never two whole copies
+        x[:, i] = frame[name].to_numpy()
+    return x, frame[TARGET].cast(pl.Float64).to_numpy()
+
+
+def _stamp(path: Path) -> str | None:
+    """Return the hash of the preprocessor that a set was written with."""
+    if not path.is_file():
+        return None
+    return pl.read_parquet_metadata(path).get("preprocessor_hash")

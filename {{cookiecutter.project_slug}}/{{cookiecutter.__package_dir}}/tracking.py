@@ -1,0 +1,71 @@
+"""What is recorded of a training run: where it comes from, what it was told, what it measured."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Record(BaseModel):
+    """Part of what is written down: complete, and never changed afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RowCounts(Record):
+    """Rows of the raw table and of the sets made from it."""
+
+    raw: int
+    train: int
+    val: int
+    test: int
+
+
+class DataRecord(Record):
+    """The table that a model was trained on."""
+
+    source: str
+    sha256: str
+    rows: RowCounts
+    missing_target: int  # rows without a target: left out
+
+
+class BaselineRecord(Record):
+    """The baseline that was trained beside the model."""
+
+    model: str
+    design_matrix: bool
+    metrics: dict[str, float]  # on the validation rows
+
+
+class Interval(Record):
+    """A prediction interval: prediction +- half_width, in the target's unit."""
+
+    level: float  # share of the true values that it is meant to hold
+    half_width: float
+
+
+class RunRecord(Record):
+    """A training run, as report, model card and experiment tracking show it."""
+
+    name: str  # of the model, the same for all its versions
+    created: str  # UTC, ISO 8601
+    task: Literal["classification", "regression"]
+    target: str
+    unit: str | None
+    classes: tuple[str, ...] | None  # None for regression
+    model: str  # a name in models/estimators.py
+    design_matrix: bool  # whether it takes the design matrix; else the inputs as they are
+    params: dict[str, Any]
+    baseline: BaselineRecord
+    seed: int
+    split: dict[str, Any]
+    commit: str | None  # None outside a git repository
+    dirty: bool | None  # whether files differed from the commit
+    config_hash: str
+    schema_hash: str
+    preprocessor_hash: str
+    data: DataRecord
+    metrics: dict[str, float]  # on the validation rows
+    interval: Interval | None  # None for classification
+    threshold: float  # two classes: from this probability on it is the positive class
+    packages: dict[str, str]
