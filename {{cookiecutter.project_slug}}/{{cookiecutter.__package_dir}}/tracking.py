@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from .data.schema import Column
+
 
 class Record(BaseModel):
     """Part of what is written down: complete, and never changed afterwards."""
@@ -51,8 +53,8 @@ class RunRecord(Record):
     created: str  # UTC, ISO 8601
     task: Literal["classification", "regression"]
     target: str
-    unit: str | None
     classes: tuple[str, ...] | None  # None for regression
+    columns: dict[str, Column]  # of the raw table, as the schema had them
     model: str  # a name in models/estimators.py
     design_matrix: bool  # whether it takes the design matrix; else the inputs as they are
     params: dict[str, Any]
@@ -69,3 +71,8 @@ class RunRecord(Record):
     interval: Interval | None  # None for classification
     threshold: float  # two classes: from this probability on it is the positive class
     packages: dict[str, str]
+
+    @property
+    def unit(self) -> str | None:
+        """The target's unit."""
+        return self.columns[self.target].unit

@@ -21,12 +21,13 @@ from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data import ingest
+from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import estimators, explain, model_io, train
 from {{ cookiecutter.package_name }}.models.explain import Explainer
 from {{ cookiecutter.package_name }}.models.model_io import ModelVersion
 from {{ cookiecutter.package_name }}.models.registry import ModelRegistry, find_version, versions
-from {{ cookiecutter.package_name }}.predict.reload import open_verified
+from {{ cookiecutter.package_name }}.predict.reload import open_served
 from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
 from {{ cookiecutter.package_name }}.preprocess.preprocessor import InputSpec
 from {{ cookiecutter.package_name }}.utils.files import sha256
@@ -53,7 +54,7 @@ SMALL = {"n_estimators": 3, "num_leaves": 5, "learning_rate": 0.3}
 
 def opened(models: Path) -> ModelVersion:
     folder = models / versions(models)[-1]
-    return open_verified(folder, find_version(models).preprocessor.schema_hash)
+    return open_served(folder, 10).model
 
 
 def made(project: Make, target: str, model: str) -> Explainer:
@@ -171,7 +172,8 @@ def test_a_number_is_explained_in_its_unit(project: Make, trained: SimpleNamespa
     assert explainer.contributions(golden(model)[0]).unit == ""
     mean = np.mean(FRAME["number"].to_numpy())
     assert abs(explainer.contributions(golden(model)[0]).base - mean) < 500
-    other = replace(model, metadata=model.metadata.model_copy(update={"unit": "m"}))
+    columns = {"number": Column(type="float", role="target", unit="m")}
+    other = replace(model, metadata=model.metadata.model_copy(update={"columns": columns}))
     assert Explainer(other, explainer.registry).contributions(golden(model)[0], 3).unit == "m"
 
 
@@ -348,7 +350,7 @@ def test_a_remote_store_sends_the_file_when_asked(trained: SimpleNamespace, tmp_
     store = ModelRegistry("memory://reasons", tmp_path / "cache")
     store.upload(trained.model.folder)
     folder = store.fetch("v0.1")
-    model = open_verified(folder, trained.model.preprocessor.schema_hash)
+    model = open_served(folder, 10).model
     explainer = Explainer(model, store)
     assert sorted(path.name for path in folder.iterdir()) == [
         "metadata.json",
@@ -369,7 +371,7 @@ def test_a_damaged_remote_file_never_reaches_the_cache(
 ) -> None:
     store = ModelRegistry("memory://damaged", tmp_path / "cache")
     store.upload(trained.model.folder)
-    model = open_verified(store.fetch("v0.1"), trained.model.preprocessor.schema_hash)
+    model = open_served(store.fetch("v0.1"), 10).model
     explainer = Explainer(model, store)
     fsspec.filesystem("memory").pipe_file("/damaged/v0.1/model.txt", b"rubbish")
     with pytest.raises(UserError, match=r"memory://damaged/v0\.1/model\.txt is not the file"):

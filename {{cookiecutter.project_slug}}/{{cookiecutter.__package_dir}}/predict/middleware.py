@@ -4,29 +4,15 @@ What is asked thousands of times a second is answered here, before any framework
 encode. All other requests go on to FastAPI.
 """
 
-import asyncio
 import hmac
 import logging
-import os
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from itertools import count
-from pathlib import Path
 from typing import Any
 
-import msgspec
-from pydantic import BaseModel, Field
-
-from ..config import Config
-from ..data.schema import Schema
-from ..features import needed_columns
-from ..models.model_io import ModelVersion
-from ..models.registry import ModelRegistry
-from .reload import ChampionReloader
-from .request_schema import InvalidError, Mistake, NotJsonError, RequestSchema, TooManyRowsError
-from .response import build_response
-from .telemetry import JsonLinesLog, Metrics
+from .problems import PROBLEM, ProblemError
+from .service import Service
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,141 +20,38 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-PROBLEM = "application/problem+json"
 JSON = "application/json"
-PATHS = {"/predict", "/feedback", "/health/live", "/health/ready", "/model", "/metrics", "/docs"}
-DOCS_FILES = "/docs/files"
-# May be read without the API key and however many requests are under way.
-OPEN_PATHS = {"/health/live", "/health/ready", "/metrics", "/docs", "/openapi.json"} | {
-    f"{DOCS_FILES}/{name}"
-    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png")
-}
+PREDICT = "/predict"
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-IN_LOOP_ROWS = 16  # more rows than this are predicted in a thread, so that others need not wait
 RETRY_SECONDS = 1
-TITLES = {
-    400: "Bad request",
-    401: "Unauthorized",
-    404: "Not found",
-    405: "Method not allowed",
-    413: "Too large",
-    422: "Invalid input",
-    500: "Internal error",
-    503: "Unavailable",
-}
-encode = msgspec.json.Encoder().encode
 log = logging.getLogger(__name__)
-
-
-class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    instance: str = Field(description="the request's id, as in the log")
-    errors: list[Mistake] = []
-
-
-class ProblemError(Exception):
-    """Ends a request with a problem document."""
-
-    def __init__(
-        self, status: int, detail: str, errors: list[Mistake] | None = None, allow: str = ""
-    ) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.errors, self.allow = status, detail, errors or [], allow
 
 
 class BegunError(Exception):
     """Something failed after the answer had begun."""
 
 
-class Service:
-    """What the requests of one process share."""
-
-    def __init__(self, config: Config, schema: Schema) -> None:
-        self.config, self.schema = config, schema
-        settings = config.serve
-        columns = schema.subset(needed_columns(schema.features, config.features.derived))
-        self.request_schema = RequestSchema(columns, settings.max_batch_rows)
-        self.champion = ChampionReloader(
-            ModelRegistry(settings.store, settings.cache), schema.hash, settings.poll_seconds
-        )
-        self.metrics = Metrics()
-        self.access = JsonLinesLog(None, self.metrics) if settings.access_log else None
-        path = settings.prediction_log
-        self.predictions = (
-            JsonLinesLog(_own_file(path), self.metrics, settings.log_bytes)
-            if path is not None
-            else None
-        )
-        self.logs = [log for log in (self.access, self.predictions) if log is not None]
-        self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
-        self.active = 0
-        self.draining = False
-        self._prefix = os.urandom(8).hex()
-        self._number = count(1)
-
-    def new_id(self) -> str:
-        """Return an id that no other request or prediction has, in any process."""
-        return f"{self._prefix}-{next(self._number)}"
-
-    def ready(self) -> str:
-        """Return why requests cannot be answered, or an empty text."""
-        if self.draining:
-            return "shutting down"
-        return "" if self.champion.model is not None else self.champion.reason
-
-    async def predict(self, body: bytes) -> bytes:
-        """Answer a body of `POST /predict`."""
-        model = self.champion.model
-        if model is None:
-            raise ProblemError(503, self.champion.reason)
-        try:
-            rows, many = self.request_schema.read(body)
-        except NotJsonError as error:
-            raise ProblemError(400, str(error)) from None
-        except InvalidError as error:
-            raise ProblemError(422, "the input does not fit", error.mistakes) from None
-        except TooManyRowsError as error:
-            raise ProblemError(413, str(error)) from None
-        if len(rows) > IN_LOOP_ROWS:
-            answers = await asyncio.to_thread(build_response, model, rows, self.new_id)
-        else:
-            answers = build_response(model, rows, self.new_id)
-        self.metrics.rows.inc(len(rows))
-        if self.predictions is not None:
-            self._note(model, rows, answers)
-        if many:
-            return encode({"model_version": model.version, "predictions": answers})
-        return encode({"model_version": model.version, **answers[0]})
-
-    def _note(
-        self, model: ModelVersion, rows: list[dict[str, Any]], answers: list[dict[str, Any]]
-    ) -> None:
-        assert self.predictions is not None
-        now = time.time()
-        for row, answer in zip(rows, answers, strict=True):
-            self.predictions.add(
-                {"time": now, "model_version": model.version, "input": row, **answer}
-            )
-
-
 class RequestMiddleware:
     """Sees every request first and counts it last."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], service: Service) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Awaitable[None]],
+        service: Service,
+        paths: frozenset[str],
+        open_paths: frozenset[str],
+    ) -> None:
         """Wrap an ASGI application.
 
         Args:
             app: Answers what the middleware does not.
             service: What the requests share.
+            paths: The paths that metrics count by name.
+            open_paths: What may be read without the API key and under any load.
         """
-        self.app, self.service = app, service
-        self.max_body = service.config.serve.max_body_bytes
-        self.max_active = service.config.serve.max_concurrency
+        self.app, self.service, self.paths, self.open_paths = app, service, paths, open_paths
+        self.max_body = service.settings.max_body_bytes
+        self.max_active = service.settings.max_concurrency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one HTTP request."""
@@ -176,12 +59,14 @@ class RequestMiddleware:
         start = time.perf_counter()
         path, method = scope["path"], scope["method"]
         request_id, status = service.new_id(), 500
-        counted = path not in OPEN_PATHS or method not in ("GET", "HEAD")
+        counted = path not in self.open_paths or method not in ("GET", "HEAD")
         service.active += counted
         try:
             if counted:
                 self._admit(scope["headers"])
-            if path == "/predict" and method == "POST":
+            if path == PREDICT:
+                if method != "POST":
+                    raise ProblemError(405, f"{path} does not take {method}", allow="POST")
                 content = await service.predict(await self._body(receive))
                 await _send(send, 200, JSON, content, self._headers(request_id))
                 status = 200
@@ -201,19 +86,23 @@ class RequestMiddleware:
         finally:
             service.active -= counted
             seconds = time.perf_counter() - start
-            service.metrics.count(method, path if path in PATHS else "other", status, seconds)
+            service.metrics.count(method, path if path in self.paths else "other", status, seconds)
             if service.access is not None:
-                line = {
-                    "time": time.time(),
-                    "request_id": request_id,
-                    "method": method,
-                    "path": path,
-                    "status": status,
-                    "ms": round(seconds * 1000, 3),
-                }
-                if (trace := _trace_id(scope["headers"])) is not None:
-                    line["trace_id"] = trace
-                service.access.add(line)
+                self._log(scope, request_id, status, seconds)
+
+    def _log(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        assert self.service.access is not None
+        line = {
+            "time": time.time(),
+            "request_id": request_id,
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "ms": round(seconds * 1000, 3),
+        }
+        if (trace := _trace_id(scope["headers"])) is not None:
+            line["trace_id"] = trace
+        self.service.access.add(line)
 
     def _admit(self, headers: Headers) -> None:
         service = self.service
@@ -254,19 +143,12 @@ class RequestMiddleware:
         return status
 
     async def _send_problem(self, send: Send, problem: ProblemError, request_id: str) -> None:
-        document = Problem(
-            title=TITLES[problem.status],
-            status=problem.status,
-            detail=problem.detail,
-            instance=request_id,
-            errors=problem.errors,
-        )
         headers = self._headers(request_id)
         if problem.status == 503:
             headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
         if problem.allow:
             headers.append((b"allow", problem.allow.encode()))
-        await _send(send, problem.status, PROBLEM, document.model_dump_json().encode(), headers)
+        await _send(send, problem.status, PROBLEM, problem.document(request_id), headers)
 
     def _headers(self, request_id: str) -> Headers:
         """Return the headers that every answer carries."""
@@ -308,8 +190,3 @@ def _trace_id(headers: Headers) -> str | None:
 def _has_key(headers: Headers, key: bytes) -> bool:
     given = next((value for name, value in headers if name == b"x-api-key"), b"")
     return hmac.compare_digest(given, key)
-
-
-def _own_file(path: Path) -> Path:
-    """Give each process a file of its own: two must not rotate the same one."""
-    return path.with_name(f"{path.stem}-{os.getpid()}{path.suffix}")

@@ -1,23 +1,38 @@
 """The champion that is served: checked before it answers, exchanged while it answers."""
 
 import asyncio
-import contextlib
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
+from ..config import Serve
 from ..errors import UserError
 from ..models.model_io import SERVED, ModelVersion, open_version, verify_golden_rows
 from ..models.registry import ModelRegistry
+from .request_schema import RequestSchema
 
 log = logging.getLogger(__name__)
 
 
-def open_verified(folder: Path, schema_hash: str) -> ModelVersion:
-    """Load a version and verify it: checksums, schema, and its golden rows.
+@dataclass(frozen=True, eq=False)
+class ServedModel:
+    """A verified version, and what a request to it must look like."""
+
+    model: ModelVersion
+    request_schema: RequestSchema
+
+    @property
+    def version(self) -> str:
+        """Its name, such as "v0.1"."""
+        return self.model.version
+
+
+def open_served(folder: Path, max_rows: int) -> ServedModel:
+    """Load a version and verify it: checksums and golden rows.
 
     Args:
         folder: A version's folder.
-        schema_hash: Hash of the schema that requests are checked with.
+        max_rows: Rows allowed in one request.
 
     Raises:
         UserError: Anything disagrees.
@@ -25,20 +40,28 @@ def open_verified(folder: Path, schema_hash: str) -> ModelVersion:
     model = open_version(folder, SERVED)
     try:
         _ = model.predictor
+        request_schema = RequestSchema(model.preprocessor.columns, max_rows)
+        verify_golden_rows(model)
+    except UserError:
+        raise
     except Exception as error:  # whatever a broken file makes the libraries raise
-        raise UserError(f"{folder}: cannot be loaded: {type(error).__name__}") from None
-    if model.preprocessor.schema_hash != schema_hash:
-        raise UserError(f"{folder.name} was trained with another schema than configs/schema.yml")
-    verify_golden_rows(model)
-    return model
+        raise UserError(f"{folder}: cannot be loaded: {type(error).__name__}: {error}") from None
+    return ServedModel(model, request_schema)
 
 
 class ChampionReloader:
-    """Follows the store's champion pointer."""
+    """Follows the registry's champion pointer.
 
-    def __init__(self, registry: ModelRegistry, schema_hash: str, poll_seconds: float) -> None:
-        self.registry, self.schema_hash, self.poll_seconds = registry, schema_hash, poll_seconds
-        self.model: ModelVersion | None = None
+    Attributes:
+        served: What answers now; None until a champion could be loaded.
+        reason: Why the champion does not answer; empty while it does.
+    """
+
+    def __init__(self, settings: Serve) -> None:
+        """Open the registry; `refresh` loads the champion."""
+        self.registry = ModelRegistry(settings.store, settings.cache)
+        self.poll_seconds, self.max_rows = settings.poll_seconds, settings.max_batch_rows
+        self.served: ServedModel | None = None
         self.reason = "no model has been loaded yet"
         self._refused = ""
 
@@ -49,23 +72,21 @@ class ChampionReloader:
             if pointer is None:
                 raise UserError("no version has been promoted yet; run `models promote VERSION`")
             version = pointer["version"]
-            if self.model is not None and self.model.version == version:
-                return
-            if self._refused == version and self.model is not None:
+            if self.served is not None and version in (self.served.version, self._refused):
                 return
             folder = self.registry.fetch(version)  # what is out of reach now may be there next time
             self._refused = version
-            self.model = open_verified(folder, self.schema_hash)
+            self.served = open_served(folder, self.max_rows)
             self._refused, self.reason = "", ""
             log.info("serving %s", version)
-        except (UserError, OSError) as error:
-            if self.reason != str(error):
-                log.error("cannot serve the champion: %s", error)
-            self.reason = str(error)
+        except Exception as error:  # the present one goes on answering, whatever it is
+            reason = str(error) if isinstance(error, UserError) else repr(error)
+            if self.reason != reason:
+                log.error("cannot serve the champion: %s", reason)
+            self.reason = reason
 
     async def poll(self) -> None:
         """Refresh every `poll_seconds`, in a thread, until cancelled."""
         while True:
             await asyncio.sleep(self.poll_seconds)
-            with contextlib.suppress(Exception):
-                await asyncio.to_thread(self.refresh)
+            await asyncio.to_thread(self.refresh)

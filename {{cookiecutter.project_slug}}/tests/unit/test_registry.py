@@ -10,7 +10,6 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from {{ cookiecutter.package_name }}.config import Config
-from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion
 from {{ cookiecutter.package_name }}.models.registry import ModelRegistry
@@ -41,18 +40,17 @@ def test_a_champion_goes_through_s3(trained: SimpleNamespace, bucket: str, tmp_p
     values["paths"]["artifacts"] = str(tmp_path)
     config = Config.model_validate(values)
     assert promotion.promote(config).decision == "promote"
-    schema = load_schema(config.paths.schema_)
-    champion = ChampionReloader(ModelRegistry(bucket, config.serve.cache), schema.hash, 1)
+    champion = ChampionReloader(config.serve)
     champion.refresh()
-    assert champion.model is not None, champion.reason
-    assert champion.model.version == trained.model.version
+    assert champion.served is not None, champion.reason
+    assert champion.served.version == trained.model.version
     # What is in the cache is checked again by whoever opens it next.
     (config.serve.cache / trained.model.version / "preprocessor.json").write_text(
         "{}", encoding="utf-8"
     )
-    later = ChampionReloader(ModelRegistry(bucket, config.serve.cache), schema.hash, 1)
+    later = ChampionReloader(config.serve)
     later.refresh()
-    assert later.model is None
+    assert later.served is None
     assert "not the file that training wrote" in later.reason
 
 

@@ -1,0 +1,63 @@
+"""What runs beside requests: following the champion, writing logs, winding down."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from types import FrameType
+from typing import Any
+
+from fastapi import FastAPI
+
+from .service import Service
+
+LAST_REQUESTS_SECONDS = 0.2
+
+
+@contextlib.asynccontextmanager
+async def lifespan(service: Service, app: FastAPI) -> AsyncIterator[None]:
+    """Load the champion, follow it while the server runs, and close the logs at the end."""
+    _drain_first(service)
+    await asyncio.to_thread(service.champion.refresh)
+    tasks = [asyncio.create_task(service.champion.poll()), asyncio.create_task(_flush(service))]
+    yield
+    for task in tasks:
+        task.cancel()
+    for log in service.logs:
+        log.close()
+
+
+def _drain_first(service: Service) -> None:
+    """On SIGTERM first tell clients and load balancers, and only then let the server stop.
+
+    For `serve.drain_seconds` readiness is false and each answer closes its connection, while new
+    requests are still answered. Then the port closes, connections from before get a moment to
+    send what they came for, and the server's own handler ends it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    stop = signal.getsignal(signal.SIGTERM)
+    loop = asyncio.get_running_loop()
+
+    async def wind_down(stop: Callable[..., Any], number: int) -> None:
+        await asyncio.sleep(service.settings.drain_seconds)
+        for listening in getattr(getattr(stop, "__self__", None), "servers", []):
+            listening.close()
+        await asyncio.sleep(LAST_REQUESTS_SECONDS)
+        stop(number, None)
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        if callable(stop) and not service.draining:
+            service.draining = True
+            asyncio.run_coroutine_threadsafe(wind_down(stop, number), loop)
+
+    if callable(stop):
+        signal.signal(signal.SIGTERM, drain)
+
+
+async def _flush(service: Service) -> None:
+    while True:
+        await asyncio.sleep(1)
+        for log in service.logs:
+            log.flush()
