@@ -115,11 +115,10 @@ def all_steps(config: ConfigPath = DEFAULT) -> None:
     """Ingest, preprocess, train and evaluate; promote the version if it is the best so far."""
     for step in (ingest, preprocess, train, evaluate):
         step(config)
-    try:
-        _promote(_load(config))
-    except UserError as error:  # the version is there all the same
-        typer.echo(f"not promoted: {error}")
-    typer.echo("Next: serve")
+    settings = _load(config)
+    _promote(settings)
+    if (champion := _champion(settings)) is not None:
+        typer.echo(f"{champion} is the champion. Next: serve")
 
 
 @app.command()
@@ -127,19 +126,22 @@ def predict(
     file: Annotated[Path, typer.Argument(help="CSV or parquet.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV or parquet to write.")],
     config: ConfigPath = DEFAULT,
-    version: Version = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="Such as v0.2, or newest; else the champion.")
+    ] = None,
 ) -> None:
-    """Predict every row of a file."""
-    from .models.registry import find_version
+    """Predict every row of a file with the champion, or with another version."""
+    from .models.registry import ModelRegistry, find_version
     from .predict import batch
 
     settings = _load(config)
-    model = find_version(settings.paths.models, version)
+    if version is None:
+        registry = ModelRegistry(settings.serve.store, settings.serve.cache)
+        model = registry.open_champion()
+    else:
+        model = find_version(settings.paths.models, None if version == "newest" else version)
     done = batch.run(model, file, out, settings.data.batch_rows)
     typer.echo(f"{out}: {done.rows - done.rejected:,} rows predicted by {model.version}")
-    champion = _champion(settings)
-    if version is None and champion not in (None, model.version):
-        typer.echo(f"{model.version} is the newest; the champion is {champion} (see --version)")
     if done.rejects:
         typer.echo(f"{done.rejected:,} rows could not be predicted; reasons: {done.rejects}")
         raise typer.Exit(1)
@@ -159,16 +161,18 @@ def serve(config: ConfigPath = DEFAULT) -> None:
 @models_app.command("list")
 def models_list(config: ConfigPath = DEFAULT) -> None:
     """List the versions with their metrics on the validation rows."""
-    from .models import model_io, promotion
+    from .models.model_io import Metadata
+    from .models.registry import versions
 
     settings = _load(config)
     folder = settings.paths.models
-    versions = promotion.listed(settings)
-    if not versions:
+    known = versions(folder)
+    if not known:
         typer.echo(f"{folder} has no model yet. Next: train")
-    for name, champion in versions:
-        metadata = model_io.Metadata.read(folder / name)
-        mark = "champion" if champion else ""
+    champion = _champion(settings)
+    for name in known:
+        metadata = Metadata.read(folder / name)
+        mark = "champion" if name == champion else ""
         created, model = metadata.created, metadata.model
         typer.echo(f"{name:<7} {mark:<9} {created}  {model:<18} {_short(metadata.metrics)}")
 
@@ -184,6 +188,20 @@ def models_promote(
     """Compare a version with the champion on the test rows; it takes its place if it is better."""
     if _promote(_load(config), version, force) == "reject":
         raise typer.Exit(1)
+
+
+@models_app.command("history")
+def models_history(config: ConfigPath = DEFAULT) -> None:
+    """Show who made which version the champion, when and why; the latest comes last."""
+    from .models.registry import ModelRegistry
+
+    settings = _load(config).serve
+    pointer = ModelRegistry(settings.store, settings.cache).champion()
+    if pointer is None:
+        typer.echo("no version has been the champion yet")
+        return
+    for change in pointer.history:
+        typer.echo(f"{change.when}  {change.version:<7} {change.who:<12} {change.reason}")
 
 
 @models_app.command("rollback")
@@ -208,7 +226,7 @@ def _champion(settings: "Config") -> str | None:
     from .models.registry import ModelRegistry
 
     pointer = ModelRegistry(settings.serve.store, settings.serve.cache).champion()
-    return None if pointer is None else str(pointer["version"])
+    return None if pointer is None else pointer.version
 
 
 def _load(path: Path) -> "Config":

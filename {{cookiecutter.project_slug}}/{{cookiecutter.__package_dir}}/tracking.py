@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from .data.schema import Column
+from .preprocess.split import SplitRule
 
 
 class Record(BaseModel):
@@ -60,7 +61,7 @@ class RunRecord(Record):
     params: dict[str, Any]
     baseline: BaselineRecord
     seed: int
-    split: dict[str, Any]
+    split: SplitRule
     commit: str | None  # None outside a git repository
     dirty: bool | None  # whether files differed from the commit
     config_hash: str

@@ -22,7 +22,7 @@ from {{ cookiecutter.package_name }}.predict.api import create_app
 def store(trained: SimpleNamespace, tmp_path: Path) -> Path:
     """A store with the trained version as its champion."""
     shutil.copytree(trained.model.folder, tmp_path / "store/v0.1")
-    pointer = {"version": "v0.1", "previous": None}
+    pointer = {"version": "v0.1"}
     (tmp_path / "store/champion.json").write_text(json.dumps(pointer), encoding="utf-8")
     return tmp_path / "store"
 

@@ -1,74 +1,27 @@
-"""Promotion: better, worse, equal, none yet; never against itself, never on learned rows."""
+"""Promotion: against the champion, else the baseline; on rows neither learned from; and back."""
 
 import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pytest
 
 from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion
-from {{ cookiecutter.package_name }}.models.promotion import Rows, compare_versions
+from {{ cookiecutter.package_name }}.models.model_io import Metadata
+from {{ cookiecutter.package_name }}.models.registry import ModelRegistry, Pointer, find_version
+from {{ cookiecutter.package_name }}.models.unseen_rows import read_unseen_rows
 from {{ cookiecutter.package_name }}.utils.files import sha256
 
-DRAW = np.random.default_rng(5)
-N = 2000
-TRUTH = (DRAW.random(N) < 0.4).astype(np.float64)
-
-
-def shares(quality: float, wrong: np.ndarray | None = None) -> np.ndarray:
-    """Probabilities that know the truth to some degree; where `wrong`, they say the opposite."""
-    yes = 0.5 + quality * (TRUTH - 0.5) + DRAW.normal(0, 0.05, N)
-    if wrong is not None:
-        yes = np.where(wrong, 1 - yes, yes)
-    yes = np.clip(yes, 0.01, 0.99)
-    return np.column_stack([1 - yes, yes]).astype(np.float32)
-
-
-def predicted_classes(
-    rows: Rows, task: Literal["classification", "regression"] = "classification"
-) -> Any:
-    return compare_versions(rows, task, slice_rows=50, slice_floor=0.05, resamples=200)
-
-
-def test_better_is_promoted_and_worse_rejected() -> None:
-    good, poor = shares(0.15), shares(0.03)
-    assert predicted_classes(Rows(TRUTH, good, poor)).decision == "promote"
-    assert predicted_classes(Rows(TRUTH, poor, good)).decision == "reject"
-
-
-def test_equal_is_held() -> None:
-    same = shares(0.1)
-    decision = predicted_classes(Rows(TRUTH, same, same))
-    assert decision.decision == "inconclusive"
-    assert decision.difference == (0.0, 0.0, 0.0)
-
-
-def test_a_fallen_slice_rejects() -> None:
-    small = DRAW.random(N) < 0.08
-    names = ["small" if is_small else "rest" for is_small in small]
-    better_but = shares(0.6, wrong=small)
-    decision = predicted_classes(Rows(TRUTH, better_but, shares(0.02), {"size": names}))
-    assert decision.difference is not None
-    assert decision.difference[1] > 0
-    assert decision.decision == "reject"
-    assert "slice size=small" in decision.reasons[1]
-
-
-def test_regression_lower_error_is_better() -> None:
-    truth = DRAW.normal(size=N)
-    near = (truth + DRAW.normal(0, 0.1, N)).astype(np.float32)
-    far = (truth + DRAW.normal(0, 0.5, N)).astype(np.float32)
-    assert predicted_classes(Rows(truth, near, far), "regression").decision == "promote"
-    assert predicted_classes(Rows(truth, far, near), "regression").decision == "reject"
+Changes = dict[str, Any]
 
 
 @pytest.fixture
-def two(trained: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+def two(trained: SimpleNamespace, tmp_path: Path) -> Config:
     """A folder of models with the trained version and a copy of it."""
     for name in ("v0.1", "v0.2"):
         shutil.copytree(trained.model.folder, tmp_path / "models" / name)
@@ -78,14 +31,35 @@ def two(trained: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return Config.model_validate(values)
 
 
-def pointer(config: Config) -> Any:
-    path = config.paths.models / "champion.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def pointer(config: Config) -> Pointer | None:
+    return ModelRegistry(config.serve.store, config.serve.cache).champion()
+
+
+def rewrite(config: Config, version: str, **changes: Any) -> None:
+    """Change what a version's metadata say."""
+    path = config.paths.models / version / "metadata.json"
+    metadata = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(metadata | changes), encoding="utf-8")
+
+
+def without_skill(config: Config, version: str) -> None:
+    """Put the baseline in the model's place."""
+    model = find_version(config.paths.models, version)
+    shutil.copy(model.folder / "baseline.onnx", model.folder / "model.onnx")
+    golden = [
+        {"row": one.row, "prediction": model.baseline.predict_row(row)}
+        for one in model.metadata.golden
+        for row in [model.preprocessor.parse_row(one.row)]
+    ]
+    files = model.metadata.files | {"model.onnx": sha256(model.folder / "model.onnx")}
+    design_matrix = model.metadata.baseline.design_matrix
+    rewrite(config, version, golden=golden, files=files, design_matrix=design_matrix)
 
 
 def test_first_then_equal_then_back(two: Config) -> None:
-    assert promotion.promote(two, "v0.1").reasons == ("no champion yet",)
-    assert pointer(two) == {"version": "v0.1", "previous": None}
+    first = promotion.promote(two, "v0.1")
+    assert first.decision == "promote"
+    assert "better than its baseline" in first.reasons[0]
     with pytest.raises(UserError, match="not compared with itself"):
         promotion.promote(two, "v0.1")
     decision = promotion.promote(two, "v0.2")
@@ -95,33 +69,115 @@ def test_first_then_equal_then_back(two: Config) -> None:
         "v0.1",
     )
     assert decision.rows > 0
-    assert pointer(two)["version"] == "v0.1"
+    now = pointer(two)
+    assert now is not None
+    assert (now.version, now.previous) == ("v0.1", ())
     written = json.loads((two.paths.artifacts / "v0.2/decision.json").read_text(encoding="utf-8"))
     assert written["decision"] == "inconclusive"
     with pytest.raises(UserError, match="to go back to"):
         promotion.rollback(two)
-    assert promotion.promote(two, "v0.2", force=True).decision == "promote"
+
+
+def test_each_rollback_goes_one_further(two: Config) -> None:
+    shutil.copytree(two.paths.models / "v0.2", two.paths.models / "v0.3")
+    for version in ("v0.1", "v0.2", "v0.3"):
+        assert promotion.promote(two, version, force=True).forced
+    assert promotion.rollback(two) == "v0.2"
     assert promotion.rollback(two) == "v0.1"
-    assert pointer(two) == {"version": "v0.1", "previous": "v0.2"}
+    with pytest.raises(UserError, match="to go back to"):
+        promotion.rollback(two)
+    now = pointer(two)
+    assert now is not None
+    assert [(one.version, one.reason) for one in now.history] == [
+        ("v0.1", "forced"),
+        ("v0.2", "forced"),
+        ("v0.3", "forced"),
+        ("v0.2", "rolled back from v0.3"),
+        ("v0.1", "rolled back from v0.2"),
+    ]
+    assert all(one.who and one.when for one in now.history)
+
+
+def test_a_first_version_without_skill_does_not_serve(two: Config) -> None:
+    without_skill(two, "v0.1")
+    decision = promotion.promote(two, "v0.1")
+    assert decision.decision == "inconclusive"
+    assert "not shown to be better than its baseline" in decision.reasons[0]
+    assert "--force" in decision.reasons[-1]
+    assert pointer(two) is None
+    assert promotion.promote(two, "v0.1", force=True).decision == "promote"
+    now = pointer(two)
+    assert now is not None
+    assert now.history[0].reason == "forced"
+
+
+def test_a_version_that_cannot_be_served_is_not_promoted(two: Config) -> None:
+    path = two.paths.models / "v0.1/metadata.json"
+    metadata = json.loads(path.read_text(encoding="utf-8"))
+    metadata["golden"][0]["prediction"][0] += 0.01
+    path.write_text(json.dumps(metadata), encoding="utf-8")
+    for force in (False, True):
+        with pytest.raises(UserError, match="golden rows"):
+            promotion.promote(two, "v0.1", force)
+    assert pointer(two) is None
 
 
 def test_test_rows_are_rows_neither_has_learned_from(trained: SimpleNamespace, two: Config) -> None:
-    rows = promotion.test_rows(two, trained.model, trained.model)
-    assert len(rows.target) == trained.model.metadata.data.rows.test
-    changed = two.model_dump(by_alias=True)
-    changed["split"]["seed"] = 99
-    with pytest.raises(UserError, match="another split"):
-        promotion.test_rows(Config.model_validate(changed), trained.model, trained.model)
+    model = trained.model
+    path = trained.config.paths.raw / trained.config.data.file_name
+    rows = read_unseen_rows(path, 1000, model, model, [])
+    assert len(rows.y_true) == model.metadata.data.rows.test
+    # A champion that was split otherwise: only what is a test row for both is left.
+    random = model.metadata.split.model_dump(mode="json") | {
+        "by": "random",
+        "columns": list(model.preprocessor.columns),
+    }
+    rewrite(two, "v0.1", split=random)
+    other = find_version(two.paths.models, "v0.1")
+    both = read_unseen_rows(path, 1000, model, other, [])
+    assert 0 < len(both.y_true) < len(rows.y_true) / 3
 
 
-def test_another_target_is_a_change_over(two: Config) -> None:
+def test_another_schema_is_compared_all_the_same(two: Config) -> None:
     promotion.promote(two, "v0.1")
-    path = two.paths.models / "v0.1/preprocessor.json"
-    preprocessor = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(preprocessor | {"target": "something else"}), encoding="utf-8")
+    path = two.paths.models / "v0.2/preprocessor.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"schema_hash": "0" * 64}), encoding="utf-8")
     metadata = json.loads((path.parent / "metadata.json").read_text(encoding="utf-8"))
-    metadata["files"]["preprocessor.json"] = sha256(path)
-    (path.parent / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+    rewrite(two, "v0.2", files=metadata["files"] | {"preprocessor.json": sha256(path)})
+    assert promotion.promote(two, "v0.2").decision == "inconclusive"
+
+
+def test_a_column_that_the_table_lacks_is_named(two: Config, tmp_path: Path) -> None:
+    promotion.promote(two, "v0.1")
+    columns = Metadata.read(two.paths.models / "v0.1").model_dump(mode="json")["columns"]
+    split = Metadata.read(two.paths.models / "v0.1").split.model_dump(mode="json")
+    rewrite(two, "v0.1", columns=columns, split=split | {"columns": ["gone"]})
+    decision = promotion.promote(two, "v0.2")
+    assert decision.decision == "inconclusive"
+    assert "lacks what v0.1 needs: gone" in decision.reasons[0]
+
+
+def test_another_target_must_beat_its_baseline(two: Config) -> None:
+    promotion.promote(two, "v0.1")
+    target = Metadata.read(two.paths.models / "v0.1").target
+    columns = Metadata.read(two.paths.models / "v0.1").model_dump(mode="json")["columns"]
+    columns["something else"] = columns.pop(target)
+    rewrite(two, "v0.1", target="something else", columns=columns)
     decision = promotion.promote(two, "v0.2")
     assert decision.decision == "promote"
-    assert "predicts something else" in decision.reasons[0]
+    assert "predicts another target: something else" in decision.reasons[0]
+    assert "better than its baseline" in decision.reasons[1]
+
+
+def test_few_rows_tell_nothing(
+    two: Config, trained: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = trained.config.paths.raw / trained.config.data.file_name
+    lines = raw.read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "few.csv").write_text("".join(lines[:40]), encoding="utf-8")
+    few = tmp_path / "few.csv", None
+    monkeypatch.setattr(ingest, "raw_file", lambda config: few)
+    decision = promotion.promote(two, "v0.1")
+    assert decision.decision == "inconclusive"
+    assert "are needed to compare" in decision.reasons[0]

@@ -89,7 +89,7 @@ def second_version(store: Path) -> None:
 
 
 def point_at(store: Path, version: str) -> None:
-    (store / "next.json").write_text(json.dumps({"version": version, "previous": "v0.1"}), "utf-8")
+    (store / "next.json").write_text(json.dumps({"version": version}), "utf-8")
     (store / "next.json").replace(store / "champion.json")
 
 

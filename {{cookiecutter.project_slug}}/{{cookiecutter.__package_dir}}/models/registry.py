@@ -1,24 +1,52 @@
 """Where versions live and which one is the champion: a folder, or an object store through fsspec.
 
-`champion.json` names the version to serve and the one before. It is written as a whole, so a
+`champion.json` names the version to serve and those before. It is written as a whole, so a
 reader sees the old or the new one, never half of it.
 """
 
-import json
+import getpass
 import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
 
 from ..errors import UserError
-from ..utils.files import atomic_file, atomic_folder, write_json
+from ..tracking import Record
+from ..utils.files import atomic_file, atomic_folder
+from ..utils.yaml import explain
 from .model_io import METADATA, SERVED, Metadata, ModelVersion, open_version, verify, verify_file
 
 CHAMPION = "champion.json"
-VERSION = re.compile(r"v(\d+)\.(\d+)")
+VERSION = re.compile(r"^v(\d+)\.(\d+)$")
+MOST_CHANGES = 100
+TWO_WAYS_ON = (
+    "No version has been promoted yet; `models promote` says why. Either improve it (more data, "
+    "other features, another model) and run `all` again, or take it as it is: "
+    "`models promote VERSION --force`"
+)
+
+
+class Change(Record):
+    """A change of the champion."""
+
+    version: str
+    when: str  # UTC, ISO 8601
+    who: str
+    reason: str
+
+
+class Pointer(Record):
+    """champion.json: the version to serve, the champions before it, and how it came about."""
+
+    version: Annotated[str, Field(pattern=VERSION.pattern)]
+    previous: tuple[Annotated[str, Field(pattern=VERSION.pattern)], ...] = ()  # the last the latest
+    history: tuple[Change, ...] = ()  # the last the latest
 
 
 class ModelRegistry:
@@ -34,35 +62,69 @@ class ModelRegistry:
         self.url, self.cache = url.rstrip("/"), cache
         self.local = Path(url.removeprefix("file://")) if _is_local(url) else None
 
-    def champion(self) -> dict[str, Any] | None:
-        """Return {"version": ..., "previous": ...}, or None where nothing was promoted yet.
+    def champion(self) -> Pointer | None:
+        """Return what champion.json says, or None where nothing was promoted yet.
 
         Raises:
             UserError: The store cannot be read, or the pointer is broken.
         """
         try:
-            text = self._read(CHAMPION)
+            return Pointer.model_validate_json(self._read(CHAMPION))
         except FileNotFoundError:
             return None
-        try:
-            pointer: dict[str, Any] = json.loads(text)
-            if not isinstance(pointer["version"], str):
-                raise TypeError("version is no text")
-            if pointer["version"] in ("", ".", "..") or set(pointer["version"]) & set("/\\:"):
-                raise ValueError("version is no name of a folder")
-        except (ValueError, TypeError, KeyError) as error:
+        except ValidationError as error:
+            reason = "; ".join(explain(error)[:3])
             raise UserError(
-                f"{self.url}/{CHAMPION} is broken ({error}); run `models promote VERSION --force`"
+                f"{self.url}/{CHAMPION} is broken ({reason}); run `models promote VERSION --force`"
             ) from None
-        return pointer
 
-    def set_champion(self, version: str, previous: str | None) -> None:
-        """Point at another version; readers see it at their next look."""
-        pointer = {"version": version, "previous": previous}
-        if self.local is not None:
-            write_json(self.local / CHAMPION, pointer)
+    def open_champion(self) -> ModelVersion:
+        """Open the champion after checking what it needs to predict.
+
+        Raises:
+            UserError: There is none, or a file is missing or not the one that was written.
+        """
+        pointer = self.champion()
+        if pointer is None:
+            raise UserError(TWO_WAYS_ON)
+        return open_version(self.fetch(pointer.version), SERVED)
+
+    def set_champion(self, version: str, reason: str) -> None:
+        """Point at another version; readers see it at their next poll.
+
+        Args:
+            version: The new champion.
+            reason: Why, for the history.
+        """
+        try:
+            pointer = self.champion()
+        except UserError:  # broken: it begins anew
+            pointer = None
+        before, history = (pointer.previous, pointer.history) if pointer else ((), ())
+        if pointer is not None and pointer.version != version:
+            before = (*before, pointer.version)
+        self._point(version, before, history, reason)
+
+    def roll_back(self) -> None:
+        """Point at the champion before; the history notes it."""
+        pointer = self.champion()
+        assert pointer is not None
+        reason = f"rolled back from {pointer.version}"
+        self._point(pointer.previous[-1], pointer.previous[:-1], pointer.history, reason)
+
+    def _point(
+        self, version: str, previous: tuple[str, ...], history: tuple[Change, ...], reason: str
+    ) -> None:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        change = Change(version=version, when=when, who=_user(), reason=reason)
+        kept = (*history, change)[-MOST_CHANGES:]
+        pointer = Pointer(version=version, previous=previous[-MOST_CHANGES:], history=kept)
+        content = pointer.model_dump_json(indent=2).encode() + b"\n"
+        if self.local is None:
+            self._write(CHAMPION, content)
         else:
-            self._write(CHAMPION, json.dumps(pointer).encode())
+            with atomic_file(self.local / CHAMPION) as temporary:
+                temporary.write_bytes(content)
 
     def fetch(self, version: str, names: Iterable[str] = SERVED) -> Path:
         """Return a folder with files of a version, each with the recorded SHA-256.
@@ -198,6 +260,14 @@ def _number(name: str) -> tuple[int, int]:
     match = VERSION.fullmatch(name)
     assert match is not None, name
     return int(match[1]), int(match[2])
+
+
+def _user() -> str:
+    """Return who works here, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
 
 
 def _is_local(url: str) -> bool:

@@ -12,15 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Config, Train
-from ..data.schema import load_schema
+from ..data.schema import Schema, load_schema
 from ..errors import UserError
 from ..preprocess import processed
 from ..preprocess.preprocessor import Preprocessor
+from ..preprocess.split import split_rule
 from ..preprocess.transforms import Floats
 from ..tracking import Interval
 from ..utils.random_seed import seed_everything
-from . import model_io, scoring
+from . import scoring
 from .estimators import ESTIMATORS, Estimator, Explainable, Settings, check_name
+from .model_io import (
+    BASELINE,
+    MODEL,
+    PICKLE,
+    GoldenRow,
+    package_versions,
+    save_version,
+    training_commit,
+)
 from .predictor import Predictor
 from .registry import new_version
 
@@ -57,40 +67,54 @@ def run(config: Config, version: str | None = None) -> Trained:
     schema = load_schema(config.paths.schema_)
     preprocessor, summary = processed.load(config.paths.processed, schema.hash, config.task)
     seed_everything(settings.seed)
-    x, y = processed.arrays(processed.read_set(config.paths.processed, "train"), preprocessor)
-    val = processed.arrays(processed.read_set(config.paths.processed, "val"), preprocessor)
+    (x, y), (x_val, y_val) = (
+        processed.arrays(processed.read_set(config.paths.processed, split), preprocessor)
+        for split in ("train", "val")
+    )
     log.info("training %s on %s rows x %s inputs", settings.model, *x.shape)
-    model = fit(settings, preprocessor, x, y)
-    baseline = fit(baseline_of(settings), preprocessor, x, y)
-    y_val = val[1]
-    val_pred, val_baseline = (predict(one, preprocessor, val[0]) for one in (model, baseline))
-    interval = None if preprocessor.classes else conformal(y_val, val_pred, settings.interval_level)
-    half_width = None if interval is None else interval.half_width
-
-    scale = 1.0 if preprocessor.classes else max(1.0, float(np.abs(y).max()))
-    onnx, predictor = export(model, preprocessor, [x, val[0]], scale)
-    baseline_onnx, _ = export(baseline, preprocessor, [x, val[0]], scale)
-    how, extra = model.explanation() if isinstance(model, Explainable) else (None, {})
-
+    model, baseline = (fit(each, preprocessor, x, y) for each in (settings, baseline_of(settings)))
+    y_pred, y_baseline = (predict(each, preprocessor, x_val) for each in (model, baseline))
     classes = preprocessor.classes
-    record: dict[str, Any] = {
+    interval = None if classes else conformal(y_val, y_pred, settings.interval_level)
+    scale = 1.0 if classes else max(1.0, float(np.abs(y).max()))
+    onnx, predictor = export(model, preprocessor, [x, x_val], scale)
+    baseline_onnx, _ = export(baseline, preprocessor, [x, x_val], scale)
+    explanation, extra = model.explanation() if isinstance(model, Explainable) else (None, {})
+    half_width = None if interval is None else interval.half_width
+    record = _origin(config, schema, preprocessor, summary) | {
+        "design_matrix": model.design_matrix,
+        "baseline": {
+            "model": settings.baseline,
+            "design_matrix": baseline.design_matrix,
+            "metrics": scoring.values(classes, y_val, y_baseline, None, threshold),
+        },
+        "metrics": scoring.values(classes, y_val, y_pred, half_width, threshold),
+        "interval": interval,
+        "explanation": explanation,
+        "golden": [golden_row(predictor, row) for row in summary.golden],
+    }
+    files = {MODEL: onnx, BASELINE: baseline_onnx, PICKLE: pickle.dumps(model), **extra}
+    metadata = save_version(folder, record, preprocessor, files)
+    return Trained(folder.name, folder, metadata.metrics, metadata.baseline.metrics)
+
+
+def _origin(
+    config: Config, schema: Schema, preprocessor: Preprocessor, summary: processed.Summary
+) -> dict[str, Any]:
+    """Return what is recorded of where a version comes from."""
+    settings = config.train
+    return {
         "name": config.model.name,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "task": preprocessor.task,
         "target": preprocessor.target,
-        "classes": classes,
+        "classes": preprocessor.classes,
         "columns": schema.columns,
         "model": settings.model,
-        "design_matrix": model.design_matrix,
         "params": settings.params,
-        "baseline": {
-            "model": settings.baseline,
-            "design_matrix": baseline.design_matrix,
-            "metrics": scoring.values(classes, y_val, val_baseline, None, threshold),
-        },
         "seed": settings.seed,
-        "split": config.split.model_dump(mode="json"),
-        **model_io.training_commit(),
+        "split": split_rule(config.split, schema),
+        **training_commit(),
         "config_hash": config_hash(config),
         "schema_hash": preprocessor.schema_hash,
         "preprocessor_hash": preprocessor.hash,
@@ -100,21 +124,9 @@ def run(config: Config, version: str | None = None) -> Trained:
             "rows": {**summary.rows, "raw": summary.raw_rows},
             "missing_target": summary.missing_target,
         },
-        "metrics": scoring.values(classes, y_val, val_pred, half_width, threshold),
-        "interval": interval,
-        "threshold": threshold,
-        "packages": model_io.package_versions(),
-        "explanation": how,
-        "golden": [golden_row(predictor, row) for row in summary.golden],
+        "threshold": config.evaluate.threshold,
+        "packages": package_versions(),
     }
-    files = {
-        model_io.MODEL: onnx,
-        model_io.BASELINE: baseline_onnx,
-        model_io.PICKLE: pickle.dumps(model),
-        **extra,
-    }
-    metadata = model_io.save_version(folder, record, preprocessor, files)
-    return Trained(folder.name, folder, metadata.metrics, metadata.baseline.metrics)
 
 
 def baseline_of(settings: Train) -> Train:
@@ -200,10 +212,10 @@ def export(
     return onnx, predictor
 
 
-def golden_row(predictor: Predictor, row: dict[str, Any]) -> model_io.GoldenRow:
+def golden_row(predictor: Predictor, row: dict[str, Any]) -> GoldenRow:
     """Return a raw row with its prediction: what a served copy of the model must give."""
     values = predictor.preprocessor.parse_row(row)
-    return model_io.GoldenRow(row=row, prediction=tuple(predictor.predict_row(values)))
+    return GoldenRow(row=row, prediction=tuple(predictor.predict_row(values)))
 
 
 def config_hash(config: Config) -> str:

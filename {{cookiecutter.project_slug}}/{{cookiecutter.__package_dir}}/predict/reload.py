@@ -8,7 +8,7 @@ from pathlib import Path
 from ..config import Serve
 from ..errors import UserError
 from ..models.model_io import SERVED, ModelVersion, open_version, verify_golden_rows
-from ..models.registry import ModelRegistry
+from ..models.registry import TWO_WAYS_ON, ModelRegistry
 from .request_schema import RequestSchema
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,8 @@ class ChampionReloader:
         try:
             pointer = self.registry.champion()
             if pointer is None:
-                raise UserError("no version has been promoted yet; run `models promote VERSION`")
-            version = pointer["version"]
+                raise UserError(TWO_WAYS_ON)
+            version = pointer.version
             if self.served is not None and version in (self.served.version, self._refused):
                 return
             folder = self.registry.fetch(version)  # what is out of reach now may be there next time

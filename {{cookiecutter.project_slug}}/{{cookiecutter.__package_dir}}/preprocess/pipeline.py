@@ -29,7 +29,7 @@ from ..utils.files import write_json
 from ..utils.progress import progress
 from .preprocessor import InputSpec, Preprocessor, Source
 from .processed import PREPROCESSOR, ROW, SUMMARY, TARGET, Summary, set_path
-from .split import SPLITS, split_rows
+from .split import SPLITS, split_rows, split_rule
 from .transforms import encode_category, encode_datetime, encode_number
 
 GOLDEN_ROWS = 20
@@ -166,7 +166,7 @@ def _fit(
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             known = typed[schema.target].is_not_null()
             missing += typed.height - int(known.sum())
-            train = known & pl.Series(split_rows(config.split, schema, typed) == 0)
+            train = known & pl.Series(split_rows(split_rule(config.split, schema), typed) == 0)
             part = typed.select(raw).filter(train)
             if config.task == "classification":
                 tally = part[schema.target].value_counts()
@@ -278,8 +278,8 @@ def _write(
     """Second pass: encode the rows and write the three sets."""
     metadata = {"preprocessor_hash": preprocessor.hash, "schema_hash": schema.hash}
     keep = [*preprocessor.ids, *([preprocessor.time] if preprocessor.time else [])]
-    group = [config.split.group] if config.split.group else []
-    columns = [*preprocessor.columns, *keep, *group, preprocessor.target]
+    rule = split_rule(config.split, schema)
+    columns = [*preprocessor.columns, *keep, *rule.columns, preprocessor.target]
     encoded = [*keep, _target(preprocessor).alias(TARGET), *preprocessor.expressions()]
     rows = dict.fromkeys(SPLITS, 0)
     unseen = start = 0
@@ -296,7 +296,7 @@ def _write(
             coded = typed.lazy().select(encoded).collect().insert_column(0, row)
             usable = coded[TARGET].is_not_nan()
             unseen += int((typed[schema.target].is_not_null() & ~usable).sum())
-            split = pl.Series(split_rows(config.split, schema, typed))
+            split = pl.Series(split_rows(split_rule(config.split, schema), typed))
             for i, (name, writer) in enumerate(zip(SPLITS, writers, strict=True)):
                 part = coded.filter(usable & (split == i))
                 rows[name] += part.height

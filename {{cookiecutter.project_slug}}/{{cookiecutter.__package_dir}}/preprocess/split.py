@@ -1,5 +1,7 @@
 """Which rows are for training, validation and test: fixed by a rule, never drawn anew."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -11,27 +13,54 @@ SPLITS = ("train", "val", "test")
 TEST = SPLITS.index("test")
 
 
-def split_rows(rule: Split, schema: Schema, typed: pl.DataFrame) -> np.ndarray:
+class SplitRule(Split):
+    """A split with the columns that it looks at; recorded in each version.
+
+    `columns`: the time column, the group, or what is hashed.
+    """
+
+    columns: tuple[str, ...]
+
+
+def split_rule(split: Split, schema: Schema, hashed: Sequence[str] | None = None) -> SplitRule:
+    """Say what a split looks at.
+
+    Args:
+        split: The setting.
+        schema: Of the raw table.
+        hashed: What a random split hashed before, so that it is not drawn anew when a column is
+            added or left out; passed over where the schema lacks one of them.
+    """
+    if split.by == "time":
+        assert schema.time is not None
+        columns: Sequence[str] = [schema.time]
+    elif split.by == "group":
+        assert split.group is not None
+        columns = [split.group]
+    elif hashed and set(hashed) <= set(schema.columns):
+        columns = hashed
+    else:
+        # Rows of equal content share a fate, whatever their ids, so that none stands in train and
+        # test at once.
+        columns = [*schema.features, *([schema.time] if schema.time else [])]
+    return SplitRule(**split.model_dump(), columns=tuple(columns))
+
+
+def split_rows(rule: SplitRule, typed: pl.DataFrame) -> np.ndarray:
     """Say for each row which of `SPLITS` it belongs to.
 
     Args:
         rule: The rule.
-        schema: Of the raw table.
-        typed: n rows, typed by the schema.
+        typed: n rows with at least the rule's columns, typed by the schema.
 
     Returns:
         (n,) positions in `SPLITS`.
     """
+    content = typed.select(rule.columns)
     if rule.by == "time":
-        assert schema.time is not None
-        moment = pl.col(schema.time)
+        moment = pl.col(rule.columns[0])
         late = (moment >= rule.val_from).cast(pl.Int8) + (moment >= rule.test_from).cast(pl.Int8)
-        return typed.select(late.fill_null(0).alias("s"))["s"].to_numpy()
-    if rule.by == "group":
-        assert rule.group is not None
-        content = typed.select(rule.group)
-    else:  # rows of equal content share a fate, so none stands in train and test at once
-        content = typed.select(schema.features + ([schema.time] if schema.time else []))
+        return content.select(late.fill_null(0).alias("s"))["s"].to_numpy()
     share = stable_hash(content, rule.seed) / 2**64
     val_from = 1 - rule.val_fraction - rule.test_fraction
     return (share >= val_from).astype(np.int8) + (share >= 1 - rule.test_fraction)

@@ -1,0 +1,87 @@
+"""Raw rows that no version to be compared has learned from, and what each predicts for them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ..data.checks import cast
+from ..data.schema import label
+from ..data.tables import column_names, iter_batches
+from ..preprocess.split import TEST, split_rows
+from ..preprocess.transforms import Floats
+from .comparison import Rows
+from .model_io import ModelVersion
+from .predictor import Predictor
+
+
+def missing_columns(path: Path, model: ModelVersion) -> list[str]:
+    """Return the columns that a version needs and a raw table lacks."""
+    there = set(column_names(path))
+    needed = [*model.preprocessor.columns, model.metadata.target, *model.metadata.split.columns]
+    return [name for name in dict.fromkeys(needed) if name not in there]
+
+
+def read_unseen_rows(
+    path: Path,
+    batch_rows: int,
+    candidate: ModelVersion,
+    champion: ModelVersion | None,
+    slices: Sequence[str],
+) -> Rows:
+    """Read the rows that are test rows of each version, by the split that each was made with.
+
+    Args:
+        path: The raw table; it has all columns that the versions need.
+        batch_rows: Rows in memory at a time.
+        candidate: The new version.
+        champion: What it is compared with; None takes its own baseline.
+        slices: Columns to group the rows by, as far as the table has them.
+
+    Returns:
+        The rows that have a target, and both predictions.
+    """
+    models = [candidate] if champion is None else [candidate, champion]
+    reference = candidate.baseline if champion is None else champion.predictor
+    columns = candidate.metadata.columns
+    names = [name for name in slices if name in columns]
+    targets: list[NDArray[np.float64]] = []
+    predictions: list[tuple[Floats, Floats]] = []
+    groups: list[pl.DataFrame] = []
+    for frame in iter_batches(path, batch_rows, candidate.preprocessor.null_values):
+        typed = [cast(frame, model.metadata.columns)[0] for model in models]
+        y_true = class_indices(typed[0][candidate.metadata.target], candidate.preprocessor.classes)
+        unseen = ~np.isnan(y_true)
+        for model, rows in zip(models, typed, strict=True):
+            unseen &= split_rows(model.metadata.split, rows) == TEST
+        if unseen.any():
+            keep = pl.Series(unseen)
+            targets.append(y_true[unseen])
+            pair = (candidate.predictor, typed[0]), (reference, typed[-1])
+            ours, theirs = (_predict(predictor, rows.filter(keep)) for predictor, rows in pair)
+            predictions.append((ours, theirs))
+            groups.append(typed[0].filter(keep).select(pl.col(names).cast(pl.String)))
+    if not targets:
+        nothing = np.zeros((0, candidate.preprocessor.width), dtype=np.float32)
+        return Rows(np.zeros(0), nothing, nothing)
+    values = pl.concat(groups)
+    return Rows(
+        np.concatenate(targets),
+        np.concatenate([ours for ours, _ in predictions]),
+        np.concatenate([theirs for _, theirs in predictions]),
+        {name: values[name].to_list() for name in names},
+    )
+
+
+def class_indices(column: pl.Series, classes: Sequence[str] | None) -> NDArray[np.float64]:
+    """Return a target as numbers, or as class indices; NaN where missing or of no known class."""
+    if classes is None:
+        return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    index = {name: float(i) for i, name in enumerate(classes)}
+    return np.array([index.get(label(value), np.nan) for value in column.to_list()])
+
+
+def _predict(predictor: Predictor, rows: pl.DataFrame) -> Floats:
+    return predictor.predict_frame(rows)
