@@ -20,7 +20,10 @@ from .errors import UserError
 from .utils.yaml import explain, parse_yaml, read_yaml
 
 DEFAULT = Path("configs/default.yml")
-SECRETS = {"serve.api_key"}  # never read as YAML, in which `#key` is nothing, and never shown
+SECRETS = {
+    "serve.api_key",
+    "serve.signing_key",
+}  # never read as YAML, in which `#key` is nothing, and never shown
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -145,11 +148,14 @@ class Serve(Section):
     api_key: SecretStr | None = Field(
         default=None, min_length=1, description="set it in the environment only"
     )
+    signing_key: SecretStr | None = Field(
+        default=None, min_length=16, description="signs prediction ids; in the environment only"
+    )
     access_log: bool = True
     prediction_log: Path | None = Field(default=None, description="JSON lines; null = off")
     log_bytes: int = Field(default=100_000_000, ge=1, description="size of a prediction log")
 
-    @field_validator("api_key", mode="before")
+    @field_validator("api_key", "signing_key", mode="before")
     @classmethod
     def _text(cls, value: object) -> object:
         return str(value) if isinstance(value, int | float) else value  # a key of digits only
@@ -196,6 +202,11 @@ class Config(Section):
     load_test: LoadTest = LoadTest()
     paths: Paths = Paths()
     logging: Logging = Logging()
+
+
+def variable(section: str, key: str) -> str:
+    """Return the environment variable that overrides a value."""
+    return f"{(__package__ or '').upper()}__{section.upper()}__{key.upper()}"
 
 
 def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -> Config:

@@ -16,6 +16,7 @@ import uvicorn
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.predict.api import create_app
+from {{ cookiecutter.package_name }}.predict.connection import LimitedProtocol
 
 
 @pytest.fixture
@@ -74,7 +75,9 @@ def running(config: Config) -> Iterator[SimpleNamespace]:
     """Run the API in a thread."""
     app = create_app(config)
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_level="warning", access_log=False, ws="none")
+        uvicorn.Config(
+            app, port=0, http=LimitedProtocol, log_level="warning", access_log=False, ws="none"
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()

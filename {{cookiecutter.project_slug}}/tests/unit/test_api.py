@@ -97,8 +97,7 @@ def test_broken_bodies(api: SimpleNamespace, body: bytes, status: int, problem: 
 
 
 def test_too_many_rows(api: SimpleNamespace, row: dict[str, Any], problem: Problem) -> None:
-    document = problem(api.client.post("/predict", content=json.dumps([{}] * 1001)), 422)
-    assert document["errors"]
+    problem(api.client.post("/predict", content=json.dumps([{}] * 1001)), 413)
     small = [{**row}] * 1001
     response = api.client.post("/predict", json=small)
     assert response.status_code == 413
@@ -130,6 +129,14 @@ def test_unknown_paths_and_methods(api: SimpleNamespace, problem: Problem) -> No
     problem(refused, 405)
     assert refused.headers["allow"] == "POST"
     problem(api.client.post("/health/live"), 405)
+    problem(api.client.post("/predict/", headers={"host": "evil.example"}), 404)
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/docs"])
+def test_head_is_answered_as_get(api: SimpleNamespace, path: str) -> None:
+    answer = api.client.head(path)
+    assert answer.status_code == 200
+    assert answer.content == b""
 
 
 def test_model_and_health(api: SimpleNamespace) -> None:

@@ -1,9 +1,9 @@
 """What every request meets first: the API key, the limit, and faults without details."""
 
+import asyncio
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,28 +53,30 @@ def test_api_key(serve: Serve, problem: Problem) -> None:
 
 def test_overload_is_refused_at_once(serve: Serve, problem: Problem) -> None:
     with serve(max_concurrency=1) as api:
-        row = json.dumps(api.service.served().request_schema.example_row()).encode()
-        slow = httpx.Client(base_url=api.client.base_url)
+        row = api.service.served().request_schema.example_row()
         started, release = threading.Event(), threading.Event()
+        predict = api.service.predict
 
-        def body() -> Iterator[bytes]:
-            yield row[:10]
+        async def slow(body: bytes) -> bytes:
             started.set()
-            release.wait(10)
-            yield row[10:]
+            await asyncio.to_thread(release.wait, 20)
+            answer: bytes = await predict(body)
+            return answer
 
+        api.service.predict = slow
         answers: list[int] = []
+        other = httpx.Client(base_url=api.client.base_url, timeout=30)
         thread = threading.Thread(
-            target=lambda: answers.append(slow.post("/predict", content=body()).status_code)
+            target=lambda: answers.append(other.post("/predict", json=row).status_code)
         )
         thread.start()
-        started.wait(10)
-        time.sleep(0.2)
-        refused = api.client.post("/predict", content=row)
+        assert started.wait(20)
+        api.service.predict = predict
+        refused = api.client.post("/predict", json=row)
         problem(refused, 503)
         assert refused.headers["retry-after"] == "1"
         assert api.client.get("/health/live").status_code == 200
         release.set()
         thread.join()
-        slow.close()
+        other.close()
         assert answers == [200]

@@ -14,6 +14,8 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.models import promotion
+from {{ cookiecutter.package_name }}.models.registry import ModelRegistry
+from {{ cookiecutter.package_name }}.utils.files import sha256
 
 Serve = Callable[..., Any]  # gives a context manager
 Problem = Callable[[httpx.Response, int], dict[str, Any]]
@@ -176,3 +178,87 @@ def test_promote_to_a_remote_store(trained: SimpleNamespace, tmp_path: Path, ser
     assert promotion.promote(config).decision == "promote"
     with serve(store="memory://other", cache=str(tmp_path / "cache2")) as api:
         assert api.client.get("/health/ready").json()["model_version"] == "v0.1"
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert condition()
+
+
+def test_a_refused_champion_is_loud_and_is_taken_once_mended(
+    api: SimpleNamespace, store: Path, row: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    second_version(store)
+    path = store / "v0.2/metadata.json"
+    whole = path.read_text("utf-8")
+    metadata = json.loads(whole)
+    column = next(iter(metadata["golden"][0]["row"]))
+    metadata["golden"][0]["row"]["no such column"] = metadata["golden"][0]["row"].pop(column)
+    path.write_text(json.dumps(metadata), "utf-8")
+    point_at(store, "v0.2")
+    wait_for(lambda: bool(api.service.champion.reason))
+    assert "cannot serve the champion" in caplog.text
+    ready = api.client.get("/health/ready").json()
+    assert ready["model_version"] == "v0.1"
+    assert "KeyError" in ready["champion_refused"]
+    wait_for(lambda: "model_champion_refused 1.0" in api.client.get("/metrics").text)
+    assert "model_load_failures_total 1.0" in api.client.get("/metrics").text
+    path.write_text(whole, "utf-8")
+    wait_for(lambda: api.client.get("/health/ready").json()["model_version"] == "v0.2")
+    wait_for(lambda: "model_champion_refused 0.0" in api.client.get("/metrics").text)
+    assert "champion_refused" not in api.client.get("/health/ready").json()
+
+
+def test_metadata_other_than_promoted_are_refused(
+    trained: SimpleNamespace, serve: Serve, problem: Problem, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.model.folder, tmp_path / "other/v0.1")
+    registry = ModelRegistry(str(tmp_path / "other"), tmp_path / "cache")
+    registry.set_champion(tmp_path / "other/v0.1", "test")
+    path = tmp_path / "other/v0.1/metadata.json"
+    path.write_text(path.read_text("utf-8") + " ", "utf-8")
+    with serve(store=str(tmp_path / "other")) as api:
+        detail = problem(api.client.get("/health/ready"), 503)["detail"]
+        assert "metadata.json is not the file that was promoted" in detail
+
+
+def test_versions_with_other_columns_are_swapped_under_load(
+    trained: SimpleNamespace, api: SimpleNamespace, store: Path, row: dict[str, Any]
+) -> None:
+    """A request that fits both versions never fails; one that fits the old alone is told so."""
+    second_version(store)
+    path = store / "v0.2/preprocessor.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["columns"]["a new column"] = {"type": "float", "nullable": True}
+    path.write_text(json.dumps(content), "utf-8")
+    metadata = json.loads((store / "v0.2/metadata.json").read_text("utf-8"))
+    metadata["files"]["preprocessor.json"] = sha256(path)
+    for golden in metadata["golden"]:
+        golden["row"]["a new column"] = None
+    (store / "v0.2/metadata.json").write_text(json.dumps(metadata), "utf-8")
+    failures: list[int] = []
+    stop = threading.Event()
+
+    def load() -> None:
+        with httpx.Client(base_url=api.client.base_url) as client:
+            while not stop.is_set():
+                if (status := client.post("/predict", json=row).status_code) != 200:
+                    failures.append(status)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    new = row | {"a new column": 1.0}
+    refused = api.client.post("/predict", json=new)
+    assert refused.status_code == 422
+    assert "does not fit v0.1" in refused.json()["detail"]
+    point_at(store, "v0.2")
+    wait_for(lambda: bool(api.client.post("/predict", json=new).status_code == 200))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    document = api.client.get("/openapi.json").json()
+    assert "a new column" in document["components"]["schemas"]["Row"]["properties"]

@@ -2,7 +2,10 @@
 
 import json
 import logging
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from itertools import pairwise
@@ -53,6 +56,28 @@ def test_folder_appears_whole(tmp_path: Path) -> None:
         (temporary / "b").write_text("3")
     assert [p.name for p in target.iterdir()] == ["b"]
     assert [p.name for p in tmp_path.iterdir()] == ["v1"]
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+    """A process that ended without a word leaves a temporary file and a folder."""
+    name = files.__name__
+    code = (
+        "import os, sys\n"
+        f"from {name} import atomic_file, atomic_folder\n"
+        "from pathlib import Path\n"
+        "one, two = atomic_file(Path('a')), atomic_folder(Path('b'))\n"
+        "one.__enter__().write_text('half'), (two.__enter__() / 'x').write_text('half')\n"
+        "os._exit(9)\n"
+    )
+    paths = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": paths})
+    assert len(list(tmp_path.iterdir())) == 2
+    with files.atomic_file(tmp_path / "a") as ours:
+        files.sweep(tmp_path / "a")  # as another run would, while this one writes
+        ours.write_text("whole")
+    with files.atomic_folder(tmp_path / "b") as ours:
+        (ours / "x").write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_json_refuses_nan(tmp_path: Path) -> None:

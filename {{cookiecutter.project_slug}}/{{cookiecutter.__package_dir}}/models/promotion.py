@@ -45,7 +45,7 @@ def promote(config: Config, version: str | None = None, force: bool = False) -> 
     write_json(config.paths.artifacts / candidate.version / "decision.json", asdict(decision))
     if decision.decision == "promote":
         registry.upload(candidate.folder)
-        registry.set_champion(candidate.version, "forced" if force else decision.reasons[0])
+        registry.set_champion(candidate.folder, "forced" if force else decision.reasons[0])
     return decision
 
 
@@ -86,9 +86,9 @@ def rollback(config: Config) -> str:
     pointer = registry.champion()
     if pointer is None or not pointer.previous:
         raise UserError(f"{registry.url}: no champion before the present one to go back to")
-    registry.fetch(pointer.previous[-1])  # must still be whole
+    registry.fetch_promoted(pointer.previous[-1])  # must still be whole
     registry.roll_back()
-    return pointer.previous[-1]
+    return pointer.previous[-1].version
 
 
 def _other_target(candidate: ModelVersion, champion: ModelVersion) -> str:

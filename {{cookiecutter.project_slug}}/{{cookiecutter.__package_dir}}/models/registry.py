@@ -1,26 +1,37 @@
-"""Where versions live and which one is the champion: a folder, or an object store through fsspec.
+"""Which versions there are, and which one is the champion.
 
 `champion.json` names the version to serve and those before. It is written as a whole, so a
 reader sees the old or the new one, never half of it.
 """
 
 import getpass
+import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from ..errors import UserError
 from ..tracking import Record
-from ..utils.files import atomic_file, atomic_folder
+from ..utils.files import atomic_file, atomic_folder, sha256
 from ..utils.yaml import explain
-from .model_io import METADATA, SERVED, Metadata, ModelVersion, open_version, verify, verify_file
+from .model_io import (
+    MEND,
+    METADATA,
+    SERVED,
+    Metadata,
+    ModelVersion,
+    open_version,
+    verify,
+    verify_file,
+)
+from .store import Store
 
 CHAMPION = "champion.json"
 VERSION = re.compile(r"^v(\d+)\.(\d+)$")
@@ -41,11 +52,17 @@ class Change(Record):
     reason: str
 
 
-class Pointer(Record):
-    """champion.json: the version to serve, the champions before it, and how it came about."""
+class Promoted(Record):
+    """A version, and the SHA-256 of its metadata.json, which has those of all other files."""
 
     version: Annotated[str, Field(pattern=VERSION.pattern)]
-    previous: tuple[Annotated[str, Field(pattern=VERSION.pattern)], ...] = ()  # the last the latest
+    metadata_sha256: str | None = None
+
+
+class Pointer(Promoted):
+    """champion.json: the version to serve, the champions before it, and how it came about."""
+
+    previous: tuple[Promoted, ...] = ()  # the last the latest
     history: tuple[Change, ...] = ()  # the last the latest
 
 
@@ -59,8 +76,8 @@ class ModelRegistry:
             url: Where the versions are.
             cache: A writable folder; versions of a remote store are kept there.
         """
-        self.url, self.cache = url.rstrip("/"), cache
-        self.local = Path(url.removeprefix("file://")) if _is_local(url) else None
+        self.store, self.cache = Store(url), cache
+        self.url, self.local = self.store.url, self.store.local
 
     def champion(self) -> Pointer | None:
         """Return what champion.json says, or None where nothing was promoted yet.
@@ -69,7 +86,7 @@ class ModelRegistry:
             UserError: The store cannot be read, or the pointer is broken.
         """
         try:
-            return Pointer.model_validate_json(self._read(CHAMPION))
+            return Pointer.model_validate_json(self.store.read(CHAMPION))
         except FileNotFoundError:
             return None
         except ValidationError as error:
@@ -87,13 +104,25 @@ class ModelRegistry:
         pointer = self.champion()
         if pointer is None:
             raise UserError(TWO_WAYS_ON)
-        return open_version(self.fetch(pointer.version), SERVED)
+        return open_version(self.fetch_promoted(pointer), SERVED)
 
-    def set_champion(self, version: str, reason: str) -> None:
+    def fetch_promoted(self, promoted: Promoted) -> Path:
+        """Return the folder of a champion, its metadata the one that was promoted.
+
+        Raises:
+            UserError: A file is missing or not the one that was written.
+        """
+        folder = self.fetch(promoted.version)
+        if promoted.metadata_sha256 not in (None, sha256(folder / METADATA)):
+            self.forget(promoted.version)  # it may be mended by the next time
+            raise UserError(f"{folder / METADATA} is not the file that was promoted; {MEND}")
+        return folder
+
+    def set_champion(self, folder: Path, reason: str) -> None:
         """Point at another version; readers see it at their next poll.
 
         Args:
-            version: The new champion.
+            folder: The new champion's.
             reason: Why, for the history.
         """
         try:
@@ -101,30 +130,32 @@ class ModelRegistry:
         except UserError:  # broken: it begins anew
             pointer = None
         before, history = (pointer.previous, pointer.history) if pointer else ((), ())
-        if pointer is not None and pointer.version != version:
-            before = (*before, pointer.version)
-        self._point(version, before, history, reason)
+        if pointer is not None and pointer.version != folder.name:
+            former = Promoted(version=pointer.version, metadata_sha256=pointer.metadata_sha256)
+            before = (*before, former)
+        new = Promoted(version=folder.name, metadata_sha256=sha256(folder / METADATA))
+        self._point(new, before, history, reason)
 
     def roll_back(self) -> None:
         """Point at the champion before; the history notes it."""
         pointer = self.champion()
         assert pointer is not None
         reason = f"rolled back from {pointer.version}"
-        self._point(pointer.previous[-1], pointer.previous[:-1], pointer.history, reason)
+        *before, last = pointer.previous
+        self._point(last, tuple(before), pointer.history, reason)
 
     def _point(
-        self, version: str, previous: tuple[str, ...], history: tuple[Change, ...], reason: str
+        self,
+        champion: Promoted,
+        previous: tuple[Promoted, ...],
+        history: tuple[Change, ...],
+        reason: str,
     ) -> None:
         when = datetime.now(UTC).isoformat(timespec="seconds")
-        change = Change(version=version, when=when, who=_user(), reason=reason)
+        change = Change(version=champion.version, when=when, who=_user(), reason=reason)
         kept = (*history, change)[-MOST_CHANGES:]
-        pointer = Pointer(version=version, previous=previous[-MOST_CHANGES:], history=kept)
-        content = pointer.model_dump_json(indent=2).encode() + b"\n"
-        if self.local is None:
-            self._write(CHAMPION, content)
-        else:
-            with atomic_file(self.local / CHAMPION) as temporary:
-                temporary.write_bytes(content)
+        pointer = Pointer(**champion.model_dump(), previous=previous[-MOST_CHANGES:], history=kept)
+        self.store.write(CHAMPION, pointer.model_dump_json(indent=2).encode() + b"\n")
 
     def fetch(self, version: str, names: Iterable[str] = SERVED) -> Path:
         """Return a folder with files of a version, each with the recorded SHA-256.
@@ -151,12 +182,27 @@ class ModelRegistry:
         verify(folder, names)
         return folder
 
+    def fingerprint(self, version: str) -> str:
+        """Return what changes when the files of a version do; empty where they are out of reach."""
+        try:
+            if self.local is None:
+                return hashlib.sha256(self.store.read(f"{version}/{METADATA}")).hexdigest()
+            stats = [(self.local / version / name).stat() for name in (METADATA, *SERVED)]
+        except OSError:
+            return ""
+        return " ".join(f"{one.st_mtime_ns} {one.st_size}" for one in stats)
+
+    def forget(self, version: str) -> None:
+        """Drop a version of a remote store from the cache, so that it is fetched anew."""
+        if self.local is None:
+            shutil.rmtree(self.cache / version, ignore_errors=True)
+
     def upload(self, folder: Path) -> None:
         """Copy a version into a remote store, metadata last; a local store has it already."""
         if self.local is not None:
             return
         for path in sorted(folder.iterdir(), key=lambda path: path.name == METADATA):
-            self._write(f"{folder.name}/{path.name}", path.read_bytes())
+            self.store.write(f"{folder.name}/{path.name}", path.read_bytes())
 
     def _download(self, version: str, folder: Path) -> None:
         with atomic_folder(folder) as temporary:
@@ -174,42 +220,9 @@ class ModelRegistry:
 
     def _read_file(self, version: str, name: str) -> bytes:
         try:
-            return self._read(f"{version}/{name}")
+            return self.store.read(f"{version}/{name}")
         except FileNotFoundError:
             raise UserError(f"{self.url}/{version}/{name} is missing") from None
-
-    def _read(self, name: str) -> bytes:
-        if self.local is not None:
-            return (self.local / name).read_bytes()
-        with self._named_errors(name):
-            content: bytes = self._remote().cat_file(self._key(name))
-        return content
-
-    def _write(self, name: str, content: bytes) -> None:
-        with self._named_errors(name):
-            self._remote().pipe_file(self._key(name), content)
-
-    @contextmanager
-    def _named_errors(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except (FileNotFoundError, UserError):
-            raise
-        except Exception as error:  # each store's client has its own errors
-            kind = type(error).__name__
-            raise UserError(f"{self.url}/{name}: out of reach: {kind}: {error}") from None
-
-    def _remote(self) -> Any:
-        import fsspec
-
-        scheme = self.url.split("://")[0]
-        try:
-            return fsspec.filesystem(scheme, use_listings_cache=False)
-        except ImportError as error:
-            raise UserError(f"{self.url}: {error}", 2) from None
-
-    def _key(self, name: str) -> str:
-        return f"{self.url.split('://', 1)[1]}/{name}"
 
 
 def versions(models: Path) -> list[str]:
@@ -268,7 +281,3 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return "unknown"
-
-
-def _is_local(url: str) -> bool:
-    return "://" not in url or url.startswith("file://")

@@ -3,7 +3,6 @@
 FastAPI describes it and serves what is asked rarely; the middleware answers `POST /predict`.
 """
 
-import time
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from ..config import Config
 from . import openapi
 from .lifespan import lifespan
 from .middleware import JSON, PREDICT, Receive, RequestMiddleware, Scope, Send
+from .prediction_ids import MOST_LENGTH
 from .problems import ProblemError, mistakes, problem_responses
 from .request_schema import LONGEST_TEXT
 from .service import Service
@@ -40,7 +40,7 @@ class Feedback(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    prediction_id: str = Field(max_length=64, examples=["5f3c2a9e1b7d4c60-1"])
+    prediction_id: str = Field(max_length=MOST_LENGTH)
     label: bool | int | Finite | Label = Field(examples=[True])
 
 
@@ -85,6 +85,7 @@ def create_app(config: Config) -> FastAPI:
         lifespan=partial(lifespan, service),
         docs_url=None,  # FastAPI's own pages fetch their scripts from the internet
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would lead to whatever host the caller names
     )
     app.service = app.state.service = service
     _add_routes(app, service)
@@ -118,7 +119,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         service.metrics.ready.set(0 if reason else 1)
         if reason:
             raise ProblemError(503, reason)
-        return {"status": "ready", "model_version": service.served().version}
+        refused = service.champion.reason
+        shown = {"status": "ready", "model_version": service.served().version}
+        return shown | ({"champion_refused": refused} if refused else {})
 
     @app.get("/metrics", tags=[OPEN], response_class=PlainTextResponse)
     async def metrics() -> Response:
@@ -155,21 +158,19 @@ def _add_feedback(app: FastAPI, service: Service) -> None:
         "/feedback",
         tags=["predict"],
         status_code=202,
-        responses=problem_responses(400, 401, 404, 413, 422, 503),
+        responses=problem_responses(400, 401, 404, 409, 413, 422, 503),
         dependencies=openapi.key(service.key is not None),
         openapi_extra=body,
     )
     async def feedback(request: Request) -> dict[str, str]:
         """Tell the true outcome of an earlier prediction."""
-        if service.predictions is None:
-            raise ProblemError(404, "the prediction log is off (serve.prediction_log)")
         try:
             outcome = Feedback.model_validate_json(await request.body(), strict=True)
         except ValidationError as error:
             if error.errors()[0]["type"] == "json_invalid":
                 raise ProblemError(400, "the body must be JSON") from None
             raise ProblemError(422, "the input does not fit", mistakes(error)) from None
-        service.predictions.add({"time": time.time(), **outcome.model_dump()})
+        service.take_feedback(outcome.prediction_id, outcome.label)
         return {"status": "noted"}
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -9,7 +11,9 @@ from types import FrameType
 from typing import Any
 
 from fastapi import FastAPI
+from uvicorn import Server
 
+from .connection import accept_waiting
 from .service import Service
 
 LAST_REQUESTS_SECONDS = 0.2
@@ -19,8 +23,9 @@ LAST_REQUESTS_SECONDS = 0.2
 async def lifespan(service: Service, app: FastAPI) -> AsyncIterator[None]:
     """Load the champion, follow it while the server runs, and close the logs at the end."""
     _drain_first(service)
-    await asyncio.to_thread(service.champion.refresh)
-    tasks = [asyncio.create_task(service.champion.poll()), asyncio.create_task(_flush(service))]
+    _end_with_parent()
+    await asyncio.to_thread(service.refresh)
+    tasks = [asyncio.create_task(work(service)) for work in (_follow, _flush)]
     yield
     for task in tasks:
         task.cancel()
@@ -42,8 +47,8 @@ def _drain_first(service: Service) -> None:
 
     async def wind_down(stop: Callable[..., Any], number: int) -> None:
         await asyncio.sleep(service.settings.drain_seconds)
-        for listening in getattr(getattr(stop, "__self__", None), "servers", []):
-            listening.close()
+        if isinstance(server := getattr(stop, "__self__", None), Server):
+            accept_waiting(server, loop)
         await asyncio.sleep(LAST_REQUESTS_SECONDS)
         stop(number, None)
 
@@ -54,6 +59,25 @@ def _drain_first(service: Service) -> None:
 
     if callable(stop):
         signal.signal(signal.SIGTERM, drain)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when the process that started it is gone, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+async def _follow(service: Service) -> None:
+    while True:
+        await asyncio.sleep(service.settings.poll_seconds)
+        await asyncio.to_thread(service.refresh)
 
 
 async def _flush(service: Service) -> None:

@@ -59,20 +59,26 @@ class RequestMiddleware:
         start = time.perf_counter()
         path, method = scope["path"], scope["method"]
         request_id, status = service.new_id(), 500
-        counted = path not in self.open_paths or method not in ("GET", "HEAD")
-        service.active += counted
+        is_open = path in self.open_paths and method in ("GET", "HEAD")
+        active = False
         try:
-            if counted:
-                self._admit(scope["headers"])
+            if not is_open:
+                self._check_key(scope["headers"])
+            body = await self._body(receive) if method == "POST" else b""
+            if not is_open:  # counted from a whole body on: half a request takes no one's place
+                service.active += 1
+                active = True
+                if service.active > self.max_active:
+                    raise ProblemError(503, "too many requests at once; try again")
             if path == PREDICT:
                 if method != "POST":
                     raise ProblemError(405, f"{path} does not take {method}", allow="POST")
-                content = await service.predict(await self._body(receive))
+                content = await service.predict(body)
                 await _send(send, 200, JSON, content, self._headers(request_id))
                 status = 200
             else:
                 if method == "POST":
-                    receive = _replay(await self._body(receive), receive)
+                    receive = _replay(body, receive)
                 status = await self._pass_on(scope, receive, send, request_id)
         except ProblemError as problem:
             status = problem.status
@@ -84,7 +90,7 @@ class RequestMiddleware:
             fault = ProblemError(500, "an internal error; the log has it under this id")
             await self._send_problem(send, fault, request_id)
         finally:
-            service.active -= counted
+            service.active -= active
             seconds = time.perf_counter() - start
             service.metrics.count(method, path if path in self.paths else "other", status, seconds)
             if service.access is not None:
@@ -104,12 +110,9 @@ class RequestMiddleware:
             line["trace_id"] = trace
         self.service.access.add(line)
 
-    def _admit(self, headers: Headers) -> None:
-        service = self.service
-        if service.key is not None and not _has_key(headers, service.key):
+    def _check_key(self, headers: Headers) -> None:
+        if self.service.key is not None and not _has_key(headers, self.service.key):
             raise ProblemError(401, "send the API key in the header x-api-key")
-        if service.active > self.max_active:
-            raise ProblemError(503, "too many requests at once; try again")
 
     async def _body(self, receive: Receive) -> bytes:
         body = b""
@@ -126,6 +129,8 @@ class RequestMiddleware:
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> int:
         status = 0
+        if scope["method"] == "HEAD":  # as GET, and the server leaves the body out
+            scope = {**scope, "method": "GET"}
 
         async def answer(message: Message) -> None:
             nonlocal status

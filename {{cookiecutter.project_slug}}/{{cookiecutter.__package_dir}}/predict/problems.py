@@ -12,8 +12,11 @@ TITLES = {
     401: "Unauthorized",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
+    409: "Conflict",
     413: "Too large",
     422: "Invalid input",
+    431: "Head too large",
     500: "Internal error",
     503: "Unavailable",
 }

@@ -1,6 +1,5 @@
 """The champion that is served: checked before it answers, exchanged while it answers."""
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,38 +54,45 @@ class ChampionReloader:
     Attributes:
         served: What answers now; None until a champion could be loaded.
         reason: Why the champion does not answer; empty while it does.
+        failures: How often a champion could not be loaded.
     """
 
     def __init__(self, settings: Serve) -> None:
         """Open the registry; `refresh` loads the champion."""
         self.registry = ModelRegistry(settings.store, settings.cache)
-        self.poll_seconds, self.max_rows = settings.poll_seconds, settings.max_batch_rows
+        self.max_rows = settings.max_batch_rows
         self.served: ServedModel | None = None
         self.reason = "no model has been loaded yet"
-        self._refused = ""
+        self.failures = 0
+        self._loaded: tuple[str, str | None] | None = None
+        self._refused: tuple[str, str | None, str] | None = None
 
     def refresh(self) -> None:
-        """Load the champion if it is another one now; keep the present one if it fails."""
+        """Load the champion if it is another one now; keep the present one if it fails.
+
+        One that was refused is tried again when its files or the pointer change.
+        """
         try:
             pointer = self.registry.champion()
             if pointer is None:
                 raise UserError(TWO_WAYS_ON)
-            version = pointer.version
-            if self.served is not None and version in (self.served.version, self._refused):
+            champion = pointer.version, pointer.metadata_sha256
+            if champion == self._loaded:
+                self.reason = ""
                 return
-            folder = self.registry.fetch(version)  # what is out of reach now may be there next time
-            self._refused = version
+            state = (*champion, self.registry.fingerprint(pointer.version))
+            if self.served is not None and state == self._refused:
+                return
+            folder = self.registry.fetch_promoted(pointer)  # out of reach now, there next time
+            self._refused = state
             self.served = open_served(folder, self.max_rows)
-            self._refused, self.reason = "", ""
-            log.info("serving %s", version)
+            self._loaded, self._refused, self.reason = champion, None, ""
+            log.info("serving %s", pointer.version)
         except Exception as error:  # the present one goes on answering, whatever it is
             reason = str(error) if isinstance(error, UserError) else repr(error)
             if self.reason != reason:
                 log.error("cannot serve the champion: %s", reason)
+                self.failures += 1
             self.reason = reason
-
-    async def poll(self) -> None:
-        """Refresh every `poll_seconds`, in a thread, until cancelled."""
-        while True:
-            await asyncio.sleep(self.poll_seconds)
-            await asyncio.to_thread(self.refresh)
+            if self._refused is not None:
+                self.registry.forget(self._refused[0])

@@ -127,6 +127,8 @@ class RequestSchema:
             raise NotJsonError(f"the body must be JSON: {broken}") from None
         many = isinstance(content, list)
         rows = content if many else [content]
+        if len(rows) > self.max_rows:
+            raise TooManyRowsError(len(rows), self.max_rows)
         for row in rows:
             if isinstance(row, dict):
                 row |= {name: _whole(row[name]) for name in self._integers if name in row}

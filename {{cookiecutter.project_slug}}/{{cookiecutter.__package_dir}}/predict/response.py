@@ -8,14 +8,14 @@ from ..models.predictor import predicted_class
 
 
 def build_response(
-    model: ModelVersion, rows: Sequence[Mapping[str, Any]], new_id: Callable[[], str]
+    model: ModelVersion, rows: Sequence[Mapping[str, Any]], new_id: Callable[[float], str]
 ) -> list[dict[str, Any]]:
     """Predict rows and put the results into words.
 
     Args:
         model: The version that predicts.
         rows: n rows as `RequestSchema.read` gives them.
-        new_id: Gives each prediction an id of its own.
+        new_id: Gives a prediction with some score an id of its own.
 
     Returns:
         n results with `prediction_id` and `prediction`; classification adds `probabilities` by
@@ -27,7 +27,7 @@ def build_response(
         half = model.half_width or 0.0
         return [
             {
-                "prediction_id": new_id(),
+                "prediction_id": new_id(value),
                 "prediction": value,
                 "lower": value - half,
                 "upper": value + half,
@@ -35,11 +35,14 @@ def build_response(
             for (value,) in y_pred
         ]
     threshold = model.metadata.threshold
-    return [
-        {
-            "prediction_id": new_id(),
-            "prediction": classes[predicted_class(proba, threshold)],
-            "probabilities": dict(zip(classes, proba, strict=True)),
-        }
-        for proba in y_pred
-    ]
+    results = []
+    for proba in y_pred:
+        predicted = predicted_class(proba, threshold)
+        results.append(
+            {
+                "prediction_id": new_id(proba[1] if len(proba) == 2 else proba[predicted]),
+                "prediction": classes[predicted],
+                "probabilities": dict(zip(classes, proba, strict=True)),
+            }
+        )
+    return results

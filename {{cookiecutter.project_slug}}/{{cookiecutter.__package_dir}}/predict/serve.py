@@ -1,15 +1,20 @@
 """Starts the API under uvicorn, with one or several worker processes."""
 
 import os
+import secrets
+import signal
 import tempfile
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client.multiprocess import mark_process_dead
+from uvicorn.supervisors import Multiprocess
 
-from ..config import load_config
+from ..config import load_config, variable
 from ..logging_config import setup_logging
 from .api import create_app
+from .connection import LimitedProtocol
 
 CONFIG_FILE = "API_CONFIG_FILE"  # how a worker process learns it
 
@@ -20,24 +25,33 @@ def run(path: Path) -> None:
     Args:
         path: The configuration file; `serve` in it says where to listen and with how many workers.
     """
-    config = load_config(path)
+    settings = load_config(path).serve
     os.environ[CONFIG_FILE] = str(path)
+    # All workers sign alike.
+    os.environ.setdefault(variable("serve", "signing_key"), secrets.token_hex(32))
+    server = uvicorn.Config(
+        f"{__name__}:app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=LimitedProtocol,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        proxy_headers=False,  # nothing here asks who the client is
+        timeout_graceful_shutdown=30,
+    )
+    # uvicorn raises the signal again once it has stopped: without a handler the process would end
+    # there, with another exit code and the temporary folder left behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
     with tempfile.TemporaryDirectory(prefix="metrics-") as shared:
-        if config.serve.workers > 1:  # then each request for metrics adds up all workers' files
+        if settings.workers > 1:  # then each request for metrics adds up all workers' files
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-        uvicorn.run(
-            f"{__name__}:app",
-            factory=True,
-            host=config.serve.host,
-            port=config.serve.port,
-            workers=config.serve.workers,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            ws="none",
-            proxy_headers=False,  # nothing here asks who the client is
-            timeout_graceful_shutdown=30,
-        )
+            _Workers(server, sockets=[server.bind_socket()]).run()
+        else:
+            uvicorn.Server(server).run()
 
 
 def app() -> FastAPI:
@@ -45,3 +59,20 @@ def app() -> FastAPI:
     config = load_config(Path(os.environ[CONFIG_FILE]))
     setup_logging(config.logging.level, config.logging.format)
     return create_app(config)
+
+
+class _Workers(Multiprocess):
+    """uvicorn's supervisor, which lets go of the port before it ends its workers."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace dead workers, and let metrics forget what they were."""
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        for pid in before - {process.pid for process in self.processes}:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+    def terminate_all(self) -> None:
+        """End the workers; only they listen from here on, and they take who still waits."""
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()

@@ -3,20 +3,25 @@
 import asyncio
 import os
 import time
+from datetime import datetime
+from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ..config import Serve
+from .json_log import JsonLinesLog
+from .prediction_ids import PredictionIds
 from .problems import ProblemError
 from .reload import ChampionReloader, ServedModel
 from .request_schema import InvalidError, NotJsonError, TooManyRowsError
 from .response import build_response
-from .telemetry import JsonLinesLog, Metrics
+from .telemetry import Metrics
 
-IN_LOOP_ROWS = 16  # more rows than this are predicted in a thread, so that others need not wait
+# Larger ones are read and predicted in a thread, so that others need not wait.
+IN_LOOP_ROWS, IN_LOOP_BYTES = 16, 16_384
+MOST_TOLD = 100_000
 encode = msgspec.json.Encoder().encode
 
 
@@ -28,21 +33,24 @@ class Service:
         self.champion = ChampionReloader(settings)
         self.metrics = Metrics()
         self.access = JsonLinesLog(None, self.metrics) if settings.access_log else None
-        path = settings.prediction_log
-        self.predictions = (
-            JsonLinesLog(_own_file(path), self.metrics, settings.log_bytes)
-            if path is not None
-            else None
-        )
-        self.logs = [log for log in (self.access, self.predictions) if log is not None]
+        self.predictions = self.feedback = None
+        if (path := settings.prediction_log) is not None:
+            self.predictions = JsonLinesLog(path, self.metrics, settings.log_bytes)
+            feedback = path.with_name(f"{path.stem}-feedback{path.suffix}")
+            self.feedback = JsonLinesLog(feedback, self.metrics, settings.log_bytes)
+        logs = (self.access, self.predictions, self.feedback)
+        self.logs = [log for log in logs if log is not None]
+        signing = settings.signing_key.get_secret_value().encode() if settings.signing_key else b""
+        self.ids = PredictionIds(signing or os.urandom(32))
         self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
         self.active = 0
         self.draining = False
+        self._told: dict[str, None] = {}  # the latest, in order
         self._prefix = os.urandom(8).hex()
         self._number = count(1)
 
     def new_id(self) -> str:
-        """Return an id that no other request or prediction has, in any process."""
+        """Return an id that no other request has, in any process."""
         return f"{self._prefix}-{next(self._number)}"
 
     def ready(self) -> str:
@@ -50,6 +58,35 @@ class Service:
         if self.draining:
             return "shutting down"
         return "" if self.champion.served is not None else self.champion.reason
+
+    def refresh(self) -> None:
+        """Follow the champion, and tell the metrics."""
+        before, failures = self.champion.served, self.champion.failures
+        self.champion.refresh()
+        served, reason = self.champion.served, self.champion.reason
+        if served is not None and served is not before:
+            metadata = served.model.metadata
+            created = datetime.fromisoformat(metadata.created).timestamp()
+            self.metrics.serves(metadata.name, served.version, created)
+        self.metrics.ready.set(0 if self.ready() else 1)
+        self.metrics.refused.set(1 if reason and served is not None else 0)
+        self.metrics.load_failures.inc(self.champion.failures - failures)
+
+    def take_feedback(self, prediction_id: str, label: Any) -> None:
+        """Log a prediction's true outcome; ProblemError where it is unknown or told already."""
+        if self.feedback is None:
+            raise ProblemError(404, "the prediction log is off (serve.prediction_log)")
+        predicted = self.ids.read(prediction_id)
+        if predicted is None:
+            raise ProblemError(404, "there is no prediction with this id")
+        if prediction_id in self._told:
+            raise ProblemError(409, "the outcome of this prediction has been told already")
+        self._told[prediction_id] = None
+        if len(self._told) > MOST_TOLD:
+            del self._told[next(iter(self._told))]
+        line = {"time": time.time(), "prediction_id": prediction_id, "label": label}
+        of = {"model_version": predicted.version, "predicted_at": predicted.time}
+        self.feedback.add({**line, **of, "score": predicted.score})
 
     def served(self) -> ServedModel:
         """Return the model that answers; ProblemError 503 where there is none."""
@@ -61,7 +98,10 @@ class Service:
         """Answer a body of `POST /predict`."""
         served = self.served()
         try:
-            rows, many = served.request_schema.read(body)
+            if len(body) > IN_LOOP_BYTES:
+                rows, many = await asyncio.to_thread(served.request_schema.read, body)
+            else:
+                rows, many = served.request_schema.read(body)
         except NotJsonError as error:
             raise ProblemError(400, str(error)) from None
         except InvalidError as error:
@@ -69,10 +109,11 @@ class Service:
             raise ProblemError(422, detail, error.mistakes) from None
         except TooManyRowsError as error:
             raise ProblemError(413, str(error)) from None
+        new_id = partial(self.ids.new, served.version)
         if len(rows) > IN_LOOP_ROWS:
-            results = await asyncio.to_thread(build_response, served.model, rows, self.new_id)
+            results = await asyncio.to_thread(build_response, served.model, rows, new_id)
         else:
-            results = build_response(served.model, rows, self.new_id)
+            results = build_response(served.model, rows, new_id)
         self.metrics.rows.inc(len(rows))
         if self.predictions is not None:
             self._log(served.version, rows, results)
@@ -85,8 +126,3 @@ class Service:
         now = time.time()
         for row, result in zip(rows, results, strict=True):
             self.predictions.add({"time": now, "model_version": version, "input": row, **result})
-
-
-def _own_file(path: Path) -> Path:
-    """Give each process a file of its own: two must not rotate the same one."""
-    return path.with_name(f"{path.stem}-{os.getpid()}{path.suffix}")

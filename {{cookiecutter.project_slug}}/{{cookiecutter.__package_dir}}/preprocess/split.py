@@ -1,13 +1,15 @@
 """Which rows are for training, validation and test: fixed by a rule, never drawn anew."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from ..config import Split
 from ..data.schema import Schema
-from ..data.tables import stable_hash
+
+if TYPE_CHECKING:  # the server reads a version's rule and does without polars
+    import polars as pl
 
 SPLITS = ("train", "val", "test")
 TEST = SPLITS.index("test")
@@ -46,7 +48,7 @@ def split_rule(split: Split, schema: Schema, hashed: Sequence[str] | None = None
     return SplitRule(**split.model_dump(), columns=tuple(columns))
 
 
-def split_rows(rule: SplitRule, typed: pl.DataFrame) -> np.ndarray:
+def split_rows(rule: SplitRule, typed: "pl.DataFrame") -> np.ndarray:
     """Say for each row which of `SPLITS` it belongs to.
 
     Args:
@@ -56,6 +58,10 @@ def split_rows(rule: SplitRule, typed: pl.DataFrame) -> np.ndarray:
     Returns:
         (n,) positions in `SPLITS`.
     """
+    import polars as pl
+
+    from ..data.tables import stable_hash
+
     content = typed.select(rule.columns)
     if rule.by == "time":
         moment = pl.col(rule.columns[0])

@@ -1,14 +1,22 @@
 """Files that appear whole or not at all, and their checksums."""
 
+import glob
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+PART = ".part"
+A_DAY = 86_400  # seconds
 
 
 def sha256(path: Path) -> str:
@@ -24,15 +32,16 @@ def atomic_file(path: Path) -> Iterator[Path]:
     A crash or an error leaves `path` as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    sweep(path)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=PART, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync(temporary)
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+        _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -49,12 +58,16 @@ def atomic_folder(path: Path, replace: bool = False) -> Iterator[Path]:
         FileExistsError: `path` exists and `replace` is false.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    sweep(path)
+    temporary = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=PART, dir=path.parent))
     try:
         yield temporary
+        for file in temporary.iterdir():
+            _sync(file)
+        _sync(temporary)
         temporary.chmod(0o777 & ~_umask())
         if replace and path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+            old = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=PART, dir=path.parent))
             path.rename(old / path.name)
             temporary.rename(path)
             shutil.rmtree(old)
@@ -62,8 +75,57 @@ def atomic_folder(path: Path, replace: bool = False) -> Iterator[Path]:
             raise FileExistsError(path)
         else:
             temporary.rename(path)
+        _sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(path: Path) -> None:
+    """Delete what runs that were killed while they wrote `path` have left beside it.
+
+    A temporary name says which process of which machine made it: what a live one works on stays,
+    as does for a day what another machine made.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{PART}"):
+        owner = re.fullmatch(r"(.*)-(\d+)\..*", left.name[len(path.name) + 2 : -len(PART)])
+        if owner is None:
+            continue
+        with suppress(OSError):
+            ours = owner[1] == _host()
+            if (ours and not _runs(int(owner[2]))) or time.time() - left.stat().st_mtime > A_DAY:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name}.{_host()}-{os.getpid()}."
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", platform.node())[:24]
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether a process of this machine runs; where that cannot be told, yes."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk, where the system can tell."""
+    if path.is_dir() and sys.platform == "win32":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
