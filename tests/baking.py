@@ -40,7 +40,8 @@ def hook(name: str) -> ModuleType:
 
 
 POST_GEN = hook("post_gen_project")
-CHECKS = hook("answer_checks")
+CHECKS = hook("checks")
+FILTERS = hook("text_filters")
 
 
 def pairwise_rows() -> list[Answers]:

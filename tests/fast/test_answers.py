@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tests.baking import CHECKS, PROJECT, ROOT, Answers, Baker, Refused, files
+from tests.baking import CHECKS, FILTERS, PROJECT, ROOT, Answers, Baker, Refused, files
 
 REFUSED = [
     ("project_name", ""),
@@ -26,7 +26,8 @@ REFUSED = [
     ("project_name", "{{ cookiecutter.__class__ }}"),
     ("project_name", "{% include 'x' %}"),
     ("project_name", "{# nothing #}"),
-    ("project_name", "Flights {2013}"),
+    ("project_name", "Flights {{2013}"),
+    ("project_name", "Flights 2013}}"),
     ("project_name", "Flight\nDelays"),
     ("project_name", "Flight\tDelays"),
     ("project_name", "Flight\x00Delays"),
@@ -48,6 +49,7 @@ REFUSED = [
     ("project_slug", "x" * 41),
     ("project_slug", "x" * 300),
     ("project_slug", "{{ 'x' * 3 }}"),
+    ("project_slug", "{flights}"),
     ("project_slug", "flüge"),
     ("project_slug", "nul"),
     ("project_slug", "python"),
@@ -68,16 +70,29 @@ REFUSED = [
     ("package_name", "../flights"),
     ("package_name", "/flights"),
     ("package_name", "Flights"),
+    ("package_name", "{flights}"),
+    ("package_name", "{{ 'x' * 3 }}"),
     ("package_name", "x" * 300),
     ("description", ""),
     ("description", "x" * 300),
     ("description", "two\nlines"),
-    ("description", "a {brace}"),
+    ("description", "${{ secrets.TOKEN }}"),
+    ("description", "{{{ 7*7 }}}"),
+    ("description", "{%- raw -%}"),
+    ("description", "{{"),
+    ("description", "}}"),
+    ("description", "{%"),
+    ("description", "%}"),
+    ("description", "{#"),
+    ("description", "#}"),
     ("description", "bell \a"),
     ("author_name", ""),
     ("author_name", "x" * 300),
     ("author_name", "Ada\r\nLovelace"),
     ("author_name", "{{ cookiecutter }}"),
+    ("author_name", "{% set x = 1 %}"),
+    ("author_name", "{# note #}"),
+    ("author_name", "Ada }} Lovelace"),
     ("author_email", ""),
     ("author_email", "ada"),
     ("author_email", "ada@example"),
@@ -87,12 +102,16 @@ REFUSED = [
     ("author_email", "Ada <ada@example.com>"),
     ("author_email", '"ada"@example.com'),
     ("author_email", "ada@example.com\n"),
+    ("author_email", "{ada}@example.com"),
+    ("author_email", "{{ 'ada' }}@example.com"),
     ("author_email", "a" * 300 + "@example.com"),
     ("github_owner", ""),
     ("github_owner", "ada lovelace"),
     ("github_owner", "ada/flights"),
     ("github_owner", "-ada"),
     ("github_owner", "ada--lovelace"),
+    ("github_owner", "{ada}"),
+    ("github_owner", "{{ 'ada' }}"),
     ("github_owner", "x" * 300),
 ]
 
@@ -124,6 +143,12 @@ def test_examples_are_accepted() -> None:
     for question, text in CHECKS.EXAMPLES.items():
         for value in text.split(", or "):
             assert getattr(CHECKS, f"check_{question}")(value) == ""
+
+
+def test_answers_are_not_rendered_before_they_are_checked() -> None:
+    """Where the answers cannot be seen in time, nothing may be rendered."""
+    with pytest.raises(SystemExit, match="cookiecutter"):
+        CHECKS.refuse_templates(None)
 
 
 def test_names_of_dependencies_are_taken() -> None:
@@ -205,7 +230,21 @@ TEXTS = [
     "<b>bold</b> <script>alert(1)</script>",
     "&amp; &lt;",
     "a | b | c",
-    "$HOME $(id) `id` ${x}"[:15],
+    "$HOME $(id) `id` ${x}",
+    "${x}",
+    "{a}",
+    "Flights {2013}",
+    "{",
+    "}",
+    "ends with {",
+    "} begins",
+    "} both ways {",
+    "{ {x} }",
+    "{0} {} {a!r:>9}",
+    "#{x} %{y} @{z} {-x-}",
+    '{"a": {"b": 1} }',
+    "\\{x\\}",
+    "{ % x % } { # y # }",
     "%s %(name)s %d",
     "@mention, !important, ?query",
     "null",
@@ -317,10 +356,13 @@ def test_any_text_arrives_unharmed(
 
 
 def is_one_line(text: str) -> bool:
-    return text == text.strip() != "" and not any(map(CHECKS.is_unprintable, text))
+    jinja = any(mark in text for mark in ("{{", "}}", "{%", "%}", "{#", "#}"))
+    return text == text.strip() != "" and not jinja and not any(map(CHECKS.is_unprintable, text))
 
 
-LINES = st.text(st.characters(exclude_characters="{}"), max_size=60).filter(is_one_line)
+# Braces, and what stands beside them in Jinja, are drawn more often than chance would.
+CHARACTERS = st.characters() | st.sampled_from("{}$%#")
+LINES = st.text(CHARACTERS, max_size=60).filter(is_one_line)
 
 
 @SETTINGS
@@ -335,10 +377,10 @@ def test_random_text_arrives_unharmed(
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=80))
 def test_filters_round_trip(text: str) -> None:
-    assert tomllib.loads(f"x = {CHECKS.toml_str(text)}") == {"x": text}
-    assert CHECKS.toml_str(text).isascii()
-    assert ast.literal_eval(CHECKS.py_str(text)) == text
-    assert CHECKS.py_str(text).isascii()
-    assert yaml.safe_load(CHECKS.yaml_str(text)) == text
-    assert json.loads(CHECKS.json_str(text)) == text
-    assert re.fullmatch(r"[A-Za-z0-9 .,-]*", CHECKS.plain(text))
+    assert tomllib.loads(f"x = {FILTERS.toml_str(text)}") == {"x": text}
+    assert FILTERS.toml_str(text).isascii()
+    assert ast.literal_eval(FILTERS.py_str(text)) == text
+    assert FILTERS.py_str(text).isascii()
+    assert yaml.safe_load(FILTERS.yaml_str(text)) == text
+    assert json.loads(FILTERS.json_str(text)) == text
+    assert re.fullmatch(r"[A-Za-z0-9 .,-]*", FILTERS.plain(text))

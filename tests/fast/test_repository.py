@@ -66,6 +66,20 @@ def test_refused_combinations(answers: dict[str, Any], said: list[str]) -> None:
         assert combination.items() <= {(n, v) for n, vs in CHOICES.items() for v in vs}
 
 
+def test_an_old_cookiecutter_is_refused() -> None:
+    """Before 2.7 it hands "n" over as a text, which counts as chosen: the part would stay."""
+    pre_gen = hook("pre_gen_project")
+    yes_no = [name for name, default in QUESTIONS.items() if isinstance(default, bool)]
+    assert yes_no == pre_gen.YES_NO_QUESTIONS
+    for answer in (True, False):
+        assert pre_gen.too_old(dict.fromkeys(yes_no, answer), yes_no) == ""
+    for text in ("n", "no", "True", "false", "", "n\u0435"):
+        (line,) = pre_gen.too_old(dict.fromkeys(yes_no, text), yes_no).splitlines()
+        assert line.startswith(yes_no[0])
+        assert line.endswith("Install cookiecutter 2.7 or newer")
+        assert line.isascii()
+
+
 def broken_promises(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return what a project made with the old questions would lose or get unasked with the new."""
     said = []

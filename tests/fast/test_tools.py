@@ -76,7 +76,9 @@ def test_all_tools_make_the_same_project(repository: Path, tmp_path: Path) -> No
     for make in (by_url, by_folder, by_cruft):
         folder = tmp_path / make.__name__
         folder.mkdir()
-        made[make] = contents(make(repository, folder, "author_name=Zoë O'Neil \\ 🚀"))
+        made[make] = contents(
+            make(repository, folder, "author_name=Zoë O'Neil \\ 🚀", "description={a} ${x} }")
+        )
     links = {make: json.loads(made[make].pop(".cruft.json")) for make in (by_url, by_cruft)}
     assert made[by_url] == made[by_folder] == made[by_cruft]
     assert links[by_url]["commit"] == links[by_cruft]["commit"]
@@ -86,6 +88,7 @@ def test_all_tools_make_the_same_project(repository: Path, tmp_path: Path) -> No
         for make, link in links.items()
     }
     assert public[by_url] == public[by_cruft]
+    assert public[by_cruft]["description"] == "{a} ${x} }"
 
 
 def test_enter_all_the_way(template: Path, tmp_path: Path, bake: Baker) -> None:
@@ -134,10 +137,11 @@ def test_update_keeps_edits(make: Callable[..., Path], repository: Path, tmp_pat
     commit_all(project, "edits")
 
     # Version 2 brings a filter, uses it, adds a file, changes a deleted one and a pruned part.
-    checks = repository / "hooks/answer_checks.py"
-    text = checks.read_text("utf-8").replace("(md_text,", "(shout, md_text,")
+    filters = repository / "hooks/text_filters.py"
+    text = filters.read_text("utf-8")
     text += '\n\ndef shout(text: str) -> str:\n    return text.upper() + "!"\n'
-    checks.write_text(text, "utf-8")
+    text += '\n\nFILTERS["shout"] = shout\n'
+    filters.write_text(text, "utf-8")
     folder = repository / PROJECT
     new = folder / "docs/new.md"
     new.parent.mkdir(exist_ok=True)

@@ -121,7 +121,7 @@ def assert_names_are_taken(project: Path) -> None:
         if name.isidentifier() and name.islower() and name[0] != "_" and name not in own
         if not CHECKS.package_is_taken(name)
     ]
-    assert free == [], "add these to IMPORT_NAMES of hooks/answer_checks.py"
+    assert free == [], "add these to IMPORT_NAMES of hooks/checks.py"
 
 
 @pytest.mark.release

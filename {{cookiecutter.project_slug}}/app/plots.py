@@ -19,7 +19,8 @@ from {{ cookiecutter.package_name }}.reports.plots import (
     short,
 )
 
-from .demo import WhatIf, brief, signed
+from .form import brief, number
+from .what_if import WhatIf
 
 MOST_BARS = 10
 WIDTH = 4.7  # inches
@@ -42,24 +43,25 @@ def one_at_a_time(draw: Draw) -> Draw:
     """Let one thread draw at a time: the style that is set meanwhile is matplotlib's for all."""
 
     @wraps(draw)
-    def drawn(*given: Any) -> str:
+    def drawn(*arguments: Any) -> str:
         with DRAWING:
-            return draw(*given)
+            return draw(*arguments)
 
     return cast(Draw, drawn)
 
 
 @one_at_a_time
-def reasons(found: Contributions, title: str) -> str:
+def contributions(explained: Contributions, title: str) -> str:
     """Draw what each input adds to the prediction: the largest ten, the rest as one bar.
 
     Args:
-        found: The contributions.
+        explained: The contributions, by input.
         title: What they are, and in which unit.
     """
-    ranked = sorted(found.contributions.items(), key=lambda item: -abs(item[1]))
+    ranked = sorted(explained.contributions.items(), key=lambda item: -abs(item[1]))
     bars = [
-        (f"{short(name)} = {brief(found.values[name], UNKNOWN)}", share) for name, share in ranked
+        (f"{short(name)} = {brief(explained.values[name], UNKNOWN)}", share)
+        for name, share in ranked
     ]
     if len(bars) > MOST_BARS + 1:
         rest = [share for _, share in bars[MOST_BARS:]]
@@ -76,7 +78,9 @@ def reasons(found: Contributions, title: str) -> str:
         for place, share in zip(places, shares, strict=True):
             side = "left" if share >= 0 else "right"
             where = {"xytext": (4 if share >= 0 else -4, 0), "textcoords": "offset points"}
-            axes.annotate(signed(share), (share, place), va="center", ha=side, fontsize=9, **where)
+            axes.annotate(
+                number(share, sign=True), (share, place), va="center", ha=side, fontsize=9, **where
+            )
         low, high = min(0.0, *shares), max(0.0, *shares)
         room = 0.42 * (high - low) or 1.0
         axes.set_xlim(low - room * (low < 0), high + room * (high > 0))
@@ -89,17 +93,17 @@ def reasons(found: Contributions, title: str) -> str:
 
 
 @one_at_a_time
-def what_if(found: WhatIf, title: str) -> str:
+def what_if(curve: WhatIf, title: str) -> str:
     """Draw the predictions for other values: a line for numbers and dates, else one bar each.
 
     Args:
-        found: The predictions.
+        curve: Predictions for one row with one value changed.
         title: What is predicted, with its unit.
     """
-    line = all(isinstance(value, int | float | datetime) for value in found.values)
-    if line and found.values == sorted(found.values) and not isinstance(found.values[0], bool):
-        return _line(found, title)
-    return _bars(found, title)
+    line = all(isinstance(value, int | float | datetime) for value in curve.values)
+    if line and curve.values == sorted(curve.values) and not isinstance(curve.values[0], bool):
+        return _line(curve, title)
+    return _bars(curve, title)
 
 
 def svg(figure: Any) -> str:
@@ -118,45 +122,45 @@ def svg(figure: Any) -> str:
     return text
 
 
-def _line(found: WhatIf, title: str) -> str:
+def _line(curve: WhatIf, title: str) -> str:
     with panels(WIDTH, 2.9, 1) as ((axes,), _):
-        if found.half is not None:
-            low = [value - found.half for value in found.predicted]
-            high = [value + found.half for value in found.predicted]
-            axes.fill_between(found.values, low, high, color=MODEL, alpha=0.14, lw=0)
-        axes.plot(found.values, found.predicted, color=MODEL, lw=1.8)
-        _threshold(axes.axhline, found)
-        value, predicted = found.now
-        if value is not None and found.values[0] <= value <= found.values[-1]:
+        if curve.half_width is not None:
+            low = [value - curve.half_width for value in curve.predicted]
+            high = [value + curve.half_width for value in curve.predicted]
+            axes.fill_between(curve.values, low, high, color=MODEL, alpha=0.14, lw=0)
+        axes.plot(curve.values, curve.predicted, color=MODEL, lw=1.8)
+        _threshold(axes.axhline, curve)
+        value, predicted = curve.current
+        if value is not None and curve.values[0] <= value <= curve.values[-1]:
             axes.plot([value], [predicted], marker="o", ms=8, color=OTHER, zorder=3, clip_on=False)
-        hours = found.change.step == "hour"
-        axes.set_xlabel("Hour of that day" if hours else short(found.change.column))
+        hours = curve.change.step == "hour"
+        axes.set_xlabel("Hour of that day" if hours else short(curve.change.column))
         _title(axes, title)
-        if isinstance(found.values[0], datetime):
-            _dates(axes, found)
-        if found.label is not None:
-            axes.set_ylim(*_share_limits(found))
+        if isinstance(curve.values[0], datetime):
+            _dates(axes, curve)
+        if curve.label is not None:
+            axes.set_ylim(*_share_limits(curve))
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.margins(x=0.02)
         return svg(axes.figure)
 
 
-def _bars(found: WhatIf, title: str) -> str:
-    pairs = sorted(zip(found.predicted, found.values, strict=True), key=lambda pair: pair[0])
+def _bars(curve: WhatIf, title: str) -> str:
+    pairs = sorted(zip(curve.predicted, curve.values, strict=True), key=lambda pair: pair[0])
     with panels(WIDTH, 0.75 + ROW * len(pairs), 1) as ((axes,), _):
         places = range(len(pairs))
-        ours = [value == found.now[0] for _, value in pairs]
+        ours = [value == curve.current[0] for _, value in pairs]
         colors = [OTHER if own else MODEL for own in ours]
         axes.barh(places, [predicted for predicted, _ in pairs], color=colors, height=0.66)
-        _threshold(axes.axvline, found)
+        _threshold(axes.axvline, curve)
         axes.set_yticks(places, [brief(value) for _, value in pairs])
         axes.spines.left.set_visible(False)
         axes.set_ylim(-0.6, len(pairs) - 0.4)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
         _title(axes, title)
-        if found.label is not None:
-            axes.set_xlim(*_share_limits(found))
+        if curve.label is not None:
+            axes.set_xlim(*_share_limits(curve))
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         else:
             low, high = pairs[0][0], pairs[-1][0]
@@ -172,21 +176,21 @@ def _title(axes: Any, text: str) -> None:
     axes.figure.suptitle(text, x=0.01, ha="left", fontsize=10)
 
 
-def _share_limits(found: WhatIf) -> tuple[float, float]:
+def _share_limits(curve: WhatIf) -> tuple[float, float]:
     """Begin at 0, and end at 1 or, where all is small, somewhat above the largest share."""
-    top = max(*found.predicted, found.threshold or 0.0)
+    top = max(*curve.predicted, curve.threshold or 0.0)
     return 0.0, min(1.0, 1.15 * top + 0.01)
 
 
-def _threshold(draw: Any, found: WhatIf) -> None:
-    if found.threshold is not None:
-        draw(found.threshold, color=INK, lw=0.9, ls=":")
+def _threshold(draw: Any, curve: WhatIf) -> None:
+    if curve.threshold is not None:
+        draw(curve.threshold, color=INK, lw=0.9, ls=":")
 
 
-def _dates(axes: Any, found: WhatIf) -> None:
+def _dates(axes: Any, curve: WhatIf) -> None:
     import matplotlib.dates
 
     dates: Any = matplotlib.dates  # untyped
-    hours = found.change.step == "hour"
+    hours = curve.change.step == "hour"
     axes.xaxis.set_major_locator(dates.AutoDateLocator(maxticks=7))
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M" if hours else "%d %b"))

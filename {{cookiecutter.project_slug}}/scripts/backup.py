@@ -4,27 +4,22 @@
     .venv/bin/python scripts/backup.py --restore ARCHIVE
 
 The archive appears whole or not at all, with its SHA-256 beside it. Restoring checks that first and
-leaves alone what is there.
+leaves alone what is there; what it brings back appears whole as well.
 """
 
 import argparse
-import hashlib
 import os
+import shutil
 import sys
 import tarfile
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+
+from {{ cookiecutter.package_name }}.utils.files import atomic_file, sha256, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "{{ cookiecutter.project_slug }}"
 CONTENTS = ("artifacts", "configs", "data/external", "data/raw", "model_card.md", "models")
-
-
-def sha256(path: Path) -> str:
-    """Return a file's checksum."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def checksum_file(archive: Path) -> Path:
@@ -34,19 +29,14 @@ def checksum_file(archive: Path) -> Path:
 
 def back_up(folder: Path) -> Path:
     """Write a new archive into `folder` and return it."""
-    folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{NAME}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.tar.gz"
-    handle, part = tempfile.mkstemp(prefix=".part-", dir=folder)
-    os.close(handle)
-    try:
+    with atomic_file(archive) as part:
         with tarfile.open(part, "w:gz", compresslevel=3) as tar:
             for name in CONTENTS:
                 if (ROOT / name).exists():
                     tar.add(ROOT / name, arcname=name)
-        checksum_file(archive).write_text(f"{sha256(Path(part))}  {archive.name}\n", "utf-8")
-        os.replace(part, archive)
-    finally:
-        Path(part).unlink(missing_ok=True)
+        write_text(checksum_file(archive), f"{sha256(part)}  {archive.name}\n")
+    archive.chmod(0o600)  # the data are in it
     return archive
 
 
@@ -61,10 +51,16 @@ def restore(archive: Path) -> int:
         sys.exit(f"{archive}: SHA-256 is {actual}, expected {expected}; nothing restored")
     restored = 0
     with tarfile.open(archive) as tar:
-        for member in tar:
-            if member.isfile() and not (ROOT / member.name).exists():
-                tar.extract(member, ROOT, filter="data")
-                (ROOT / member.name).chmod(member.mode & 0o777)  # raw data stay read-only
+        for entry in tar:
+            member = tarfile.data_filter(entry, str(ROOT))  # refuses paths that lead elsewhere
+            path = ROOT / member.name
+            content = tar.extractfile(entry) if entry.isfile() and not path.exists() else None
+            if content is not None:
+                with atomic_file(path) as part:
+                    with content, part.open("wb") as file:
+                        shutil.copyfileobj(content, file)
+                    os.utime(part, (entry.mtime, entry.mtime))
+                path.chmod(entry.mode & 0o777)  # raw data stay read-only
                 restored += 1
     return restored
 

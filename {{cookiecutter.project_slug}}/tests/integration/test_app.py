@@ -16,7 +16,8 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from {{ cookiecutter.package_name }}.reports.results import number
 
-from app.demo import Demo, Field, example_labels, shown
+from app.demo import Demo
+from app.form import Field, example_labels, form_values
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -65,19 +66,19 @@ def opened(url: str, screenshot: Path) -> Iterator[Page]:
         page = browser.new_page()
         page.set_default_timeout(SECONDS)
         expect.set_options(timeout=SECONDS)
-        asked: list[str] = []
-        said: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(str(error)))
+        requests: list[str] = []
+        messages: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: messages.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.goto(url)
         yield page
         page.screenshot(path=screenshot, full_page=True)
         browser.close()
-    assert asked
-    assert [one for one in asked if not one.startswith((url, "data:", "blob:"))] == []
+    assert requests
+    assert [one for one in requests if not one.startswith((url, "data:", "blob:"))] == []
     # A page with status 422 is what was asked for; the browser logs it as an error.
-    assert [one for one in said if "422" not in one] == []
+    assert [one for one in messages if "422" not in one] == []
 
 
 def box(page: Page, field: Field) -> Locator:
@@ -99,7 +100,7 @@ def fill(page: Page, field: Field, text: str) -> None:
 {% endif %}
 
 
-def answer_text(demo: Demo, typed: dict[str, str]) -> str:
+def large_text(demo: Demo, typed: dict[str, str]) -> str:
     """Return what stands large in the page for these values."""
     prediction = demo.predict(typed).result["prediction"]
     return number(prediction) if isinstance(prediction, float) else str(prediction)
@@ -116,12 +117,12 @@ def shares(demo: Demo, typed: dict[str, str]) -> list[str]:
 def test_a_person_tries_the_model(server: SimpleNamespace, demo: Demo, tmp_path: Path) -> None:
     fields, examples = demo.fields(), demo.examples()
     typed = {field.name: field.start for field in fields}
-    last = {name: shown(value) for name, value in examples[-1].items()}
+    last = form_values(examples[-1])
     with opened(server.url, tmp_path / "page.png") as page:
         answer, large = page.locator("#answer"), page.locator("#answer .big")
 
         def says(values: dict[str, str]) -> None:
-            expect(large).to_contain_text(answer_text(demo, values).replace("-", "\N{MINUS SIGN}"))
+            expect(large).to_contain_text(large_text(demo, values).replace("-", "\N{MINUS SIGN}"))
             for share in shares(demo, values):
                 expect(answer).to_contain_text(share.replace("-", "\N{MINUS SIGN}"))
 
@@ -173,10 +174,11 @@ def test_a_person_tries_the_model(server: SimpleNamespace, demo: Demo, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"), [([], 1, "make all"), (["--config", "none.yml"], 2, "none.yml")]
+    ("arguments", "code", "reason"),
+    [([], 1, "make all"), (["--config", "none.yml"], 2, "none.yml")],
 )
 def test_it_says_why_it_cannot_start(
-    arguments: list[str], code: int, said: str, untrained: Any, tmp_path: Path
+    arguments: list[str], code: int, reason: str, untrained: Any, tmp_path: Path
 ) -> None:
     shutil.copytree(Path(__file__).parents[2] / "app", tmp_path / "app")
     done = subprocess.run(
@@ -186,5 +188,5 @@ def test_it_says_why_it_cannot_start(
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     assert done.returncode == code, done.stderr
-    assert said in done.stderr
+    assert reason in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,19 +1,8 @@
-"""Checks on single answers, and filters that write free text safely into the rendered files.
+"""Checks on single answers, and the defaults that are made from other answers.
 
 cookiecutter.json calls a check right after its question; a bad answer ends the run with one line.
-
-Filters for template files (all take any accepted answer, quotes, backslashes and emoji included):
-
-    toml_str   "..."   TOML basic string with its quotes, ASCII only
-    py_str     "..."   Python string with its quotes, ASCII only, quoted as `ruff format` wants it
-    yaml_str   "..."   YAML double-quoted string with its quotes, UTF-8
-    json_str   "..."   JSON string with its quotes, UTF-8
-    md_text            Markdown text: shows as typed in a heading, a paragraph or a table cell
-    html_text          HTML text or the inside of a quoted attribute
-    plain              ASCII letters, digits, blanks and .,- only, for comments in scripts
 """
 
-import html
 import json
 import keyword
 import re
@@ -21,14 +10,15 @@ import sys
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
-from jinja2 import Environment
-from jinja2.ext import Extension
 from slugify import slugify
 
 ROOT = Path(__file__).parent.parent
 MAX_SLUG = 40
+JINJA = re.compile(r"\{[{%#]|[}%#]\}")  # other braces are text: ${x}, {a}
+NO_JINJA = "must not contain {{ }}, {% %} or {# #}, which would be rendered"
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 EXAMPLES = {
     "project_name": "Flight Delays",
@@ -126,15 +116,15 @@ def check_github_owner(value: str) -> str:
 
 
 def check_line(question: str, value: str, limit: int) -> str:
-    """Accept one line of any text but braces, which cookiecutter and cruft would render again."""
+    """Accept one line of any text but Jinja, which cookiecutter and cruft would render again."""
     if not value.strip():
         stop(question, value, "must not be empty")
     if value != value.strip():
         stop(question, value, "must not begin or end with a blank")
     if any(is_unprintable(character) for character in value):
         stop(question, value, "must be one line without control characters")
-    if "{" in value or "}" in value:
-        stop(question, value, "must not contain braces")
+    if JINJA.search(value):
+        stop(question, value, NO_JINJA)
     if len(value) > limit:
         stop(question, value, f"is {len(value)} characters long, at most {limit} are allowed")
     return ""
@@ -200,78 +190,48 @@ def dependencies() -> frozenset[str]:
     return frozenset(names)
 
 
-def toml_str(text: str) -> str:
-    return f'"{escape(text, chr(34))}"'
+def refuse_templates(frame: FrameType | None) -> None:
+    """Refuse Jinja in answers before it is rendered: `{{ 7*7 }}` would be 49, or run code.
 
+    cookiecutter renders answers from the command line, a user's config or .cruft.json like the
+    defaults of cookiecutter.json, before any check sees them.
 
-def py_str(text: str) -> str:
-    quote = "'" if text.count('"') > text.count("'") else '"'
-    return f"{quote}{escape(text, quote)}{quote}"
-
-
-def escape(text: str, quote: str) -> str:
-    r"""Escape as TOML and Python read it: \U0001f680 where JSON would write two halves."""
-    plain_text = text.replace("\\", "\\\\").replace(quote, f"\\{quote}")
-    return "".join(
-        c if " " <= c <= "~" else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
-        for c in plain_text
-    )
-
-
-def yaml_str(text: str) -> str:
-    return "".join(c if c.isprintable() else escape(c, '"') for c in json_str(text))
-
-
-def json_str(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def md_text(text: str) -> str:
-    """Escape what Markdown would read as markup, at the start of a line too."""
-    escaped = re.sub(r"([\\`*_\[\]<>&|~$#])", r"\\\1", text)
-    escaped = re.sub(r"^(\d{1,9})([.)])", r"\1\\\2", escaped)
-    return re.sub(r"^([-+=:])", r"\\\1", escaped)
-
-
-def html_text(text: str) -> str:
-    return html.escape(text)
-
-
-def plain(text: str) -> str:
-    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return " ".join(re.sub(r"[^A-Za-z0-9 .,-]", "", letters).split())
-
-
-def refuse_templates(environment_frame: Any) -> None:
-    """Refuse braces before cookiecutter renders them: `{{ 7*7 }}` would be 49, or run code.
-
-    Answers from the command line, a user's config or .cruft.json are rendered like the defaults of
-    cookiecutter.json, before any check sees them. The raw ones are in the caller's `context`.
+    Args:
+        frame: Where the extension is made, see `raw_answers`.
     """
     defaults = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
-    frame = environment_frame
+    for question, value in raw_answers(frame).items():
+        is_answer = isinstance(value, str) and value != defaults.get(question)
+        if is_answer and not question.startswith("_") and JINJA.search(value):
+            stop(question, value, NO_JINJA)
+
+
+def raw_answers(frame: FrameType | None) -> dict[str, Any]:
+    """Return the answers as they were given.
+
+    Jinja tells an extension nothing but its environment. The class that cookiecutter derives from
+    Environment has the answers in an argument, `context`, and its `__init__` is running while the
+    extension is made: so it is among the callers.
+    """
     while frame is not None:
         context = frame.f_locals.get("context")
         if isinstance(context, dict) and isinstance(context.get("cookiecutter"), dict):
-            for question, value in context["cookiecutter"].items():
-                given = isinstance(value, str) and value != defaults.get(question)
-                if given and not question.startswith("_") and ("{" in value or "}" in value):
-                    stop(question, value, "must not contain braces")
-            return
+            return dict(context["cookiecutter"])
         frame = frame.f_back
+    sys.exit("this cookiecutter shows no answers to the template: install cookiecutter 2.7")
 
 
-class AnswerChecks(Extension):
-    """Makes the checks and filters usable in cookiecutter.json and in the template's files."""
-
-    def __init__(self, environment: Environment) -> None:
-        super().__init__(environment)
-        checks = {name: value for name, value in globals().items() if name.startswith("check_")}
-        environment.filters.update(checks)
-        for function in (default_slug, default_package, toml_str, py_str, yaml_str, json_str):
-            environment.filters[function.__name__] = function
-        for function in (md_text, html_text, plain):
-            environment.filters[function.__name__] = function
-        # `cruft update` renders the old and the new template in one process: let each load its own.
-        sys.modules.pop("mlops_template_answers", None)
-        refuse_templates(sys._getframe())
+FILTERS = {
+    function.__name__: function
+    for function in (
+        check_project_name,
+        check_project_slug,
+        check_package_name,
+        check_description,
+        check_author_name,
+        check_author_email,
+        check_github_owner,
+        default_slug,
+        default_package,
+    )
+}

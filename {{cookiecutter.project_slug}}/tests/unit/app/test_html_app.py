@@ -4,21 +4,16 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
 
-from app.demo import Demo, shown
+from app.demo import Demo
+from app.form import form_values
 from app.html_app import CHANGE, application
 
 HOSTILE = """"><script>alert('x')</script><i a='"""
-
-
-@pytest.fixture(scope="module")
-def demo(promoted: SimpleNamespace) -> Demo:
-    return Demo(promoted.config)
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +23,14 @@ def client(demo: Demo) -> Iterator[TestClient]:
 
 
 def large(text: str) -> str:
-    found = re.search(r'<p class="big">(.*?)</p>', text)
-    assert found is not None, text
-    return unescape(found[1])
+    match = re.search(r'<p class="big">(.*?)</p>', text)
+    assert match is not None, text
+    return unescape(match[1])
 
 
 def test_first_page_answers_for_the_first_example(demo: Demo, client: TestClient) -> None:
     answered = client.get("/")
-    row = {name: shown(value) for name, value in demo.examples()[0].items()}
+    row = form_values(demo.examples()[0])
     assert answered.status_code == 200
     again = client.get("/?" + urlencode(row))
     assert large(answered.text) == large(again.text)
@@ -48,7 +43,7 @@ def test_examples_are_links(demo: Demo, client: TestClient) -> None:
     for link, row in zip(links, rows, strict=True):
         answered = client.get("/" + unescape(link))
         assert answered.status_code == 200
-        prediction = demo.predict({name: shown(value) for name, value in row.items()})
+        prediction = demo.predict(form_values(row))
         assert large(answered.text).startswith(str(prediction.result["prediction"])[:3])
 
 
