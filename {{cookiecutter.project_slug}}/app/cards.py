@@ -38,7 +38,7 @@ def environment() -> Environment:
 
 def heading(demo: Demo) -> Markup:
     """Say what is predicted."""
-    return _macro("heading", demo.schema.target, demo.target.description)
+    return _macro("heading", demo.target, demo.target_column.description)
 
 
 def card(title: str, body: Markup) -> Markup:
@@ -56,9 +56,9 @@ def prediction_card(demo: Demo, prediction: Prediction) -> Markup:
         prediction.model,
         ranked[:MOST_CLASSES],
         len(ranked) - MOST_CLASSES,
-        f" {demo.target.unit}" if demo.target.unit else "",
+        f" {demo.target_column.unit}" if demo.target_column.unit else "",
     )
-    return card(demo.schema.target, body)
+    return card(demo.target, body)
 
 
 def contributions_card(demo: Demo, prediction: Prediction) -> Markup:
@@ -96,8 +96,8 @@ def what_if_figure(demo: Demo, prediction: Prediction, change: Change) -> Markup
     title = _short_about(demo, prediction)
     if prediction.explained_class is not None:
         title = f"Probability of {title}"
-    elif demo.target.unit:
-        title = f"{title} ({demo.target.unit})"
+    elif demo.target_column.unit:
+        title = f"{title} ({demo.target_column.unit})"
     return _macro("figure", Markup(plots.what_if(what_if, title)), WHAT_IF_TEXT)
 
 
@@ -117,5 +117,5 @@ def _macro(name: str, *values: Any) -> Markup:
 
 def _short_about(demo: Demo, prediction: Prediction) -> str:
     """Name what a plot is about in the room that its title has."""
-    target, label = short(demo.schema.target), prediction.explained_class
+    target, label = short(demo.target), prediction.explained_class
     return target if label is None else f"{target} = {short(label)}"

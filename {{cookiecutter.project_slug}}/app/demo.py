@@ -15,13 +15,11 @@ from typing import Any
 import msgspec
 
 from {{ cookiecutter.package_name }}.config import Config
-from {{ cookiecutter.package_name }}.data.schema import Column, load_schema
+from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.features import needed_columns
 from {{ cookiecutter.package_name }}.models.explain import Contributions, Explainer
 from {{ cookiecutter.package_name }}.models.model_io import ModelVersion
-from {{ cookiecutter.package_name }}.models.registry import ModelRegistry
-from {{ cookiecutter.package_name }}.predict.reload import ChampionReloader
+from {{ cookiecutter.package_name }}.predict.reload import ChampionReloader, ServedModel
 from {{ cookiecutter.package_name }}.predict.request_schema import RequestSchema
 from {{ cookiecutter.package_name }}.predict.response import build_response
 
@@ -67,25 +65,36 @@ class Demo:
         Raises:
             UserError: A file is wrong, or there is no champion that can predict.
         """
-        rule = config.serve
-        self.schema = load_schema(config.paths.schema_)
-        columns = needed_columns(self.schema.features, config.features.derived)
-        self.request_schema = RequestSchema(self.schema.subset(columns), rule.max_batch_rows)
-        self._champion = ChampionReloader(
-            ModelRegistry(rule.store, rule.cache), self.schema.hash, rule.poll_seconds
+        self._champion, self._poll_seconds = (
+            ChampionReloader(config.serve),
+            config.serve.poll_seconds,
         )
         self._next_refresh = 0.0
         self._lock = threading.Lock()
         self._explainer: tuple[ModelVersion, Explainer] | None = None
         self._changes: tuple[ModelVersion, list[Change]] | None = None
-        self.model()
+        self.served()
 
     @property
-    def target(self) -> Column:
-        """The column that is predicted."""
-        return self.schema.columns[self.schema.target]
+    def target(self) -> str:
+        """The name of what is predicted."""
+        return self.model().metadata.target
+
+    @property
+    def target_column(self) -> Column:
+        """What was known of the target when the model was trained."""
+        return self.model().metadata.columns[self.target]
+
+    @property
+    def request_schema(self) -> RequestSchema:
+        """What a request to the champion must look like."""
+        return self.served().request_schema
 
     def model(self) -> ModelVersion:
+        """Return the champion, as `served` does."""
+        return self.served().model
+
+    def served(self) -> ServedModel:
         """Return the champion; look for a new one at most every `serve.poll_seconds`.
 
         Raises:
@@ -94,10 +103,10 @@ class Demo:
         with self._lock:
             if time.monotonic() >= self._next_refresh:
                 self._champion.refresh()
-                self._next_refresh = time.monotonic() + self._champion.poll_seconds
-            if self._champion.model is None:
-                raise UserError(f"no model can answer: {self._champion.reason}. Run: make all")
-            return self._champion.model
+                self._next_refresh = time.monotonic() + self._poll_seconds
+            if self._champion.served is None:
+                raise UserError(f"no model can answer: {self._champion.reason}")
+            return self._champion.served
 
     def fields(self) -> list[Field]:
         """Return the fields of the form, one for each column of a request, in their order."""
@@ -124,16 +133,19 @@ class Demo:
 
         Raises:
             InvalidError: It does not fit; the mistakes name the columns.
-            UserError: There is no model.
+            UserError: There is no model, or its columns are others than the form's.
         """
-        model = self.model()
+        served = self.served()
+        model, columns = served.model, served.request_schema.columns
+        if not set(typed) <= set(columns):
+            raise UserError(f"{model.version} has other columns than this form: start it again")
         body = {}
-        for name, column in self.request_schema.columns.items():
+        for name, column in columns.items():
             missing = missing_text(choices(name, column, model.preprocessor))
             value = json_value(column, typed.get(name), missing)
             if value is not None or column.nullable:
                 body[name] = value
-        (row,), _ = self.request_schema.read(msgspec.json.encode(body))
+        (row,), _ = served.request_schema.read(msgspec.json.encode(body))
         return Prediction(model, row, predict_rows(model, [row])[0])
 
     def contributions(self, prediction: Prediction) -> Contributions:
@@ -189,7 +201,7 @@ class Demo:
     def about(self, prediction: Prediction) -> str:
         """Name what contributions and what-ifs are about: the target, or one of its classes."""
         label = prediction.explained_class
-        return self.schema.target if label is None else f"{self.schema.target} = {label}"
+        return self.target if label is None else f"{self.target} = {label}"
 
     def card(self) -> str:
         """Return the model card as Markdown, without what is meant for machines."""

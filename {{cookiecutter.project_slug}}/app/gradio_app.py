@@ -52,7 +52,7 @@ def application(demo: Demo) -> FastAPI:
 
 def page(demo: Demo) -> gr.Blocks:
     """Lay the page out: the form with its prediction, and the model card behind a tab."""
-    blocks: gr.Blocks = gr.Blocks(analytics_enabled=False, title=f"Predict {demo.schema.target}")
+    blocks: gr.Blocks = gr.Blocks(analytics_enabled=False, title=f"Predict {demo.target}")
     with blocks:
         gr.HTML(heading(demo))
         with gr.Tab("Predict"), gr.Row(equal_height=False):

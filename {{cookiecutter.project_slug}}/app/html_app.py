@@ -70,7 +70,7 @@ def content(demo: Demo, query: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         The HTTP status, and what the template shows.
     """
     values: dict[str, Any] = {
-        "title": f"Predict {demo.schema.target}",
+        "title": f"Predict {demo.target}",
         "heading": heading(demo),
         "model_card": "",
         "entries": [],

@@ -175,7 +175,7 @@ def test_a_person_tries_the_model(server: SimpleNamespace, demo: Demo, tmp_path:
 
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
-    [([], 1, "make all"), (["--config", "none.yml"], 2, "none.yml")],
+    [([], 1, "models promote"), (["--config", "none.yml"], 2, "none.yml")],
 )
 def test_it_says_why_it_cannot_start(
     arguments: list[str], code: int, reason: str, untrained: Any, tmp_path: Path

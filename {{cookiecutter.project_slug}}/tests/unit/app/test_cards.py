@@ -33,7 +33,7 @@ def test_names_and_classes_are_no_html(odd: Demo) -> None:
     shown = prediction_card(odd, prediction).replace("</b></div>", "").replace("</i></i><b>", "")
     assert "<b>" not in shown
     assert "<20>" not in shown
-    assert odd.schema.target in unescape(shown)
+    assert odd.target in unescape(shown)
     for cell in prediction.result["probabilities"]:
         assert cell in unescape(shown)
     assert "<b>" not in contributions_card(odd, prediction)

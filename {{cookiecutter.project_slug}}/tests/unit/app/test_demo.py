@@ -86,7 +86,7 @@ def test_a_model_that_gives_no_contributions_still_predicts(
     (tmp_path / "v0.1/metadata.json").write_text(
         json.dumps(metadata | {"explanation": None}), "utf-8"
     )
-    pointer = {"version": "v0.1", "previous": None}
+    pointer = {"version": "v0.1"}
     (tmp_path / "champion.json").write_text(json.dumps(pointer), "utf-8")
     demo = Demo(with_store(promoted.config, tmp_path))
     prediction = demo.predict({field.name: field.start for field in demo.fields()})
@@ -97,7 +97,7 @@ def test_a_model_that_gives_no_contributions_still_predicts(
 
 def test_a_new_champion_predicts(promoted: SimpleNamespace, tmp_path: Path) -> None:
     def point(version: str) -> None:
-        text = json.dumps({"version": version, "previous": None})
+        text = json.dumps({"version": version})
         (tmp_path / "champion.json").write_text(text, encoding="utf-8")
 
     for version in ("v0.1", "v0.2"):
@@ -113,7 +113,7 @@ def test_a_new_champion_predicts(promoted: SimpleNamespace, tmp_path: Path) -> N
 
 
 def test_without_a_champion_it_says_what_to_do(promoted: SimpleNamespace, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="make all") as refused:
+    with pytest.raises(UserError, match="models promote") as refused:
         Demo(with_store(promoted.config, tmp_path))
     assert refused.value.code == 1
 
