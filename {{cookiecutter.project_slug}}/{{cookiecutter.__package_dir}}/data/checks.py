@@ -1,13 +1,16 @@
 """Tables against the schema: types, and every violation with its rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from .schema import Column
+from ..errors import UserError
+from ..utils.progress import progress
+from . import tables
+from .schema import Column, Schema
+from .utils import ahead
+from .violations import EXAMPLES, Violations
 
 DTYPES: Mapping[str, pl.DataType] = {
     "integer": pl.Int64(),
@@ -27,47 +30,6 @@ DATETIME_FORMATS = (
     "%Y-%m-%d %H:%M",
     "%Y-%m-%d",
 )
-EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Violation:
-    """Rows of one column that break one rule."""
-
-    column: str
-    rule: str
-    count: int
-    examples: tuple[tuple[int, Any], ...] = ()  # (row number from 1, value)
-
-
-@dataclass
-class Violations:
-    """Collects what is wrong over all batches of a table, and says it in one message."""
-
-    found: dict[tuple[str, str], Violation] = field(default_factory=dict)
-    rows: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.found)
-
-    def add(
-        self, column: str, rule: str, count: int, examples: Sequence[tuple[int, Any]] = ()
-    ) -> None:
-        """Count rows that break a rule; the first few examples are kept."""
-        old = self.found.get((column, rule), Violation(column, rule, 0))
-        kept = (*old.examples, *examples)[:EXAMPLES]
-        self.found[column, rule] = Violation(column, rule, old.count + count, kept)
-
-    def message(self, path: Path | str) -> str:
-        """Return one line for each column and rule, with the number of rows and examples."""
-        lines = [f"{path} does not fit the schema:"]
-        for violation in self.found.values():
-            rows = ""
-            if violation.count:
-                shown = ", ".join(f"row {row}: {value!r}" for row, value in violation.examples)
-                rows = f": {violation.count:,} row{'s' * (violation.count != 1)} ({shown})"
-            lines.append(f"  {violation.column}: {violation.rule}{rows}")
-        return "\n".join(lines)
 
 
 def check_names(
@@ -141,6 +103,34 @@ def check(
                     mask &= ~failed[name]
                 _add(violations, name, rule, mask, frame[name])
     violations.rows += frame.height
+
+
+def validate(path: Path, schema: Schema, batch_rows: int, shown: str | None = None) -> int:
+    """Check a whole table against the schema and return its number of rows.
+
+    Args:
+        path: The table.
+        schema: What it must look like.
+        batch_rows: Rows in memory at a time.
+        shown: What to call the table in messages, if not by its path.
+
+    Raises:
+        UserError: All violations together, each with column, rule, count and example rows.
+    """
+    shown = shown or str(path)
+    violations = Violations()
+    check_names(tables.column_names(path), schema.columns, violations)
+    batches = tables.iter_batches(path, batch_rows, schema.null_values)
+    with progress("validate", tables.count_rows(path), "rows") as bar:
+        for batch in ahead(batches):
+            typed, failed = cast(batch, schema.columns)
+            check(batch, typed, failed, schema.columns, violations)
+            bar.update(batch.height)
+    if violations:
+        raise UserError(violations.message(shown))
+    if violations.rows == 0:
+        raise UserError(f"{shown} has no rows")
+    return violations.rows
 
 
 def row_problems(

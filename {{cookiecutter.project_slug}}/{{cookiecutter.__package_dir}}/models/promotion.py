@@ -9,8 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..config import Config
-from ..data import ingest
-from ..data import tables as utils
+from ..data import ingest, tables
 from ..data.checks import cast
 from ..data.schema import Schema, label, load_schema
 from ..errors import UserError
@@ -187,7 +186,7 @@ def test_rows(config: Config, candidate: ModelVersion, champion: ModelVersion) -
     path, _ = ingest.raw_file(config)
     names = [name for name in config.evaluate.slices if name in schema.columns]
     parts: list[tuple[Any, Any, Any, pl.DataFrame]] = []
-    for frame in utils.iter_batches(path, config.data.batch_rows, schema.null_values):
+    for frame in tables.iter_batches(path, config.data.batch_rows, schema.null_values):
         typed, _ = cast(frame, schema.columns)
         known = typed.filter(
             pl.col(schema.target).is_not_null()

@@ -5,7 +5,7 @@ import polars as pl
 
 from ..config import Split
 from ..data.schema import Schema
-from ..data.tables import stable_hash
+from ..data.utils import stable_hash
 
 SPLITS = ("train", "val", "test")
 TEST = SPLITS.index("test")
