@@ -168,13 +168,13 @@ def _rules(
         column, value = columns[name], pl.col(name)
         if not column.nullable:
             yield name, "missing, and must not be", value.is_null()
-        if column.type == "float":
+        if column.is_float:
             yield name, "not a finite number", value.is_infinite()
         if column.min is not None:
             yield name, f"below the minimum {column.min}", value < column.min
         if column.max is not None:
             yield name, f"above the maximum {column.max}", value > column.max
-        if column.values is not None and column.type != "boolean":
+        if column.values is not None and not column.is_boolean:
             allowed = pl.Series(list(column.values), dtype=DTYPES[column.type], strict=False)
             shown = ", ".join(map(str, column.values[:12])) + ", ..." * (len(column.values) > 12)
             yield name, f"not one of: {shown}", ~value.is_in(allowed.implode())
@@ -195,11 +195,11 @@ def _cast_column(raw: pl.Series, column: Column) -> pl.Series:
     dtype = DTYPES[column.type]
     if raw.dtype == dtype:
         # NaN is how other tools write a missing number.
-        return raw.fill_nan(None) if column.type == "float" else raw
+        return raw.fill_nan(None) if column.is_float else raw
     if isinstance(raw.dtype, pl.Categorical | pl.Enum):
         raw = raw.cast(pl.String)
     text = isinstance(raw.dtype, pl.String)
-    if column.type in ("category", "string"):
+    if column.is_text:
         if raw.dtype == pl.Boolean:
             return raw.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
         if raw.dtype.is_float():
@@ -209,14 +209,14 @@ def _cast_column(raw: pl.Series, column: Column) -> pl.Series:
         return raw.cast(pl.String, strict=False)
     if text:
         raw = raw.str.strip_chars()
-    if column.type == "boolean":
+    if column.is_boolean:
         return _to_boolean(raw, text)
-    if column.type == "datetime":
+    if column.is_datetime:
         return _to_datetime(raw, text, column.format)
-    if raw.dtype == pl.Boolean or column.type == "float":
-        return (
-            raw.cast(dtype, strict=False).fill_nan(None) if dtype == pl.Float64 else raw.cast(dtype)
-        )
+    if column.is_float:
+        return raw.cast(dtype, strict=False).fill_nan(None)
+    if raw.dtype == pl.Boolean:
+        return raw.cast(dtype)
     return _to_integer(raw)
 
 
