@@ -85,7 +85,9 @@ def run(file: Path, target: str, config: Path) -> Scaffolded:
 def _notes(inferred: InferredSchema, split_note: str, schema_path: Path) -> list[str]:
     """Say what was inferred: the task, the positive class, then column by column."""
     schema, target = inferred.schema, inferred.schema.target
-    notes = [f"{inferred.task}: predict {target!r} from {len(schema.features)} columns, {split_note}"]
+    notes = [
+        f"{inferred.task}: predict {target!r} from {len(schema.features)} columns, {split_note}"
+    ]
     labels = class_labels(schema.columns[target])
     if inferred.classes == 2 and labels:
         notes.append(

@@ -5,7 +5,7 @@ They are read off a random sample, then checked and widened over the whole file.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,21 @@ from .leaks import suspects
 from .schema import Column, Schema
 
 Task = Literal["classification", "regression"]
-POSITIVE = {"yes", "y", "ja", "j", "oui", "si", "sí", "true", "t", "positive", "pos", "churn", "churned"}
+POSITIVE = {
+    "yes",
+    "y",
+    "ja",
+    "j",
+    "oui",
+    "si",
+    "sí",
+    "true",
+    "t",
+    "positive",
+    "pos",
+    "churn",
+    "churned",
+}
 LISTED_CATEGORIES = 30  # up to here the allowed values are written down
 
 

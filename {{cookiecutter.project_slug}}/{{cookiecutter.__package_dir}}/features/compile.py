@@ -6,7 +6,8 @@ So the definition is called once, with symbols in place of values; each operator
 applies writes a line of source. Arithmetic follows IEEE 754 and never raises; comparisons are those
 of polars, where NaN equals itself and is above all.
 
-    >>> speed = compile_row("speed", lambda km, h: km / h, {"km": "number", "h": "number"}, "number")
+    >>> columns = {"km": "number", "h": "number"}
+    >>> speed = compile_row("speed", lambda km, h: km / h, columns, "number")
     >>> speed({"km": 90, "h": 2}), speed({"km": 90, "h": 0}), speed({"km": None, "h": 2})
     (45.0, None, None)
 """

@@ -99,7 +99,7 @@ def import_mistake(error: Exception) -> UserError:
     if unknown := re.match(r"cannot import name '(\w+)' from '[\w.]+\.helpers'", text):
         text = f"helpers has no {unknown[1]!r}{did_you_mean(unknown[1], HELPERS)}"
     elif isinstance(error, NameError):
-        text += did_you_mean(error.name, HELPERS)
+        text += did_you_mean(str(error.name), HELPERS)
     elif "feature() takes 0 positional arguments" in text:
         text = "write @feature() with its parentheses, not @feature"
     return UserError(f"{_short(FILE)}{f':{line}' if line else ''}: {text}")
@@ -154,7 +154,7 @@ def _in_words(error: Exception, feature: Feature) -> str:
     if isinstance(error, NameError):
         if error.name in HELPERS:
             return f"{text}; import it from .helpers"
-        return text + did_you_mean(error.name, [*_code(feature).co_varnames, *HELPERS])
+        return text + did_you_mean(str(error.name), [*_code(feature).co_varnames, *HELPERS])
     if "Symbol" in text or "ufunc" in text:
         return PLAIN_FUNCTION
     return text if isinstance(error, TypeError) else f"{type(error).__name__}: {text}"
@@ -166,7 +166,7 @@ def _is_column(value: Any) -> bool:
 
 
 def _code(feature: Feature) -> CodeType:
-    code: CodeType = feature.function.__code__  # type: ignore[attr-defined]  # a function has one
+    code: CodeType = feature.function.__code__
     return code
 
 

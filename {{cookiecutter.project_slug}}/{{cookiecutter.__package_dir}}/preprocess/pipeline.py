@@ -151,9 +151,7 @@ def _first_pass(
             part = typed.select(kept).filter(train)
             if count_classes:
                 tally = part[schema.target].value_counts()
-                first.class_counts.update(
-                    dict(tally.cast({schema.target: pl.String}).iter_rows())
-                )
+                first.class_counts.update(dict(tally.cast({schema.target: pl.String}).iter_rows()))
             first.statistics.add(part.select(**categories), part, row.filter(train))
             bar.update(frame.height)
     if violations:

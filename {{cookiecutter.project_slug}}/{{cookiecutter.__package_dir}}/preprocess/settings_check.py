@@ -57,8 +57,8 @@ def _check_derived(name: str, schema: Schema) -> None:
         if column not in known:
             role = schema.columns[column].role
             raise UserError(
-                f"{place(feature)}: derived feature {name!r} uses {column!r}, whose role is {role}: "
-                "only columns known at prediction time (feature, time) may become features",
+                f"{place(feature)}: derived feature {name!r} uses {column!r}, whose role is {role}"
+                ": only columns known at prediction time (feature, time) may become features",
                 2,
             )
     check_feature(feature, value_kinds(schema.columns))
