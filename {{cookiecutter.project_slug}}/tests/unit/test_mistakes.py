@@ -37,7 +37,10 @@ MISTAKES = {
     "method": ("def f(x):\n    return x.log1p()  # here", "no .log1p; write log(1 + x)"),
     "helper as method": ("def f(x):\n    return x.sqrt()  # here", "no .sqrt; write sqrt(x)"),
     "attribute": ("def f(when):\n    return when.dt.hour()  # here", "no .dt; write hour(x)"),
-    "other method": ("def f(team):\n    return team.qqq()  # here", "functions of helpers"),
+    "other method": (
+        "def f(team):\n    return team.qqq()  # here",
+        "use the functions of features/helpers.py",
+    ),
     "math": ("def f(x):\n    y = x + 1\n    return math.log(y)  # here", "such as log(x)"),
     "numpy": ("def f(x):\n    return np.log1p(x)  # here", "math and numpy take no column"),
     "float": ("def f(x):\n    return float(x)  # here", "functions of Python"),

@@ -21,20 +21,8 @@ from .schema import Column, Schema
 
 Task = Literal["classification", "regression"]
 POSITIVE = {
-    "yes",
-    "y",
-    "ja",
-    "j",
-    "oui",
-    "si",
-    "sí",
-    "true",
-    "t",
-    "positive",
-    "pos",
-    "churn",
-    "churned",
-}
+    "yes", "y", "ja", "j", "oui", "si", "sí", "true", "t", "positive", "pos", "churn", "churned",
+}  # fmt: skip
 LISTED_CATEGORIES = 30  # up to here the allowed values are written down
 
 

@@ -149,8 +149,10 @@ def _in_words(error: Exception, feature: Feature) -> str:
     if isinstance(error, AttributeError) and _is_column(error.obj):
         name = str(error.name)
         near = name if name in HELPERS else next(iter(get_close_matches(name, HELPERS, 1)), None)
-        form = METHODS.get(name) or (f"{near}(x)" if near else "with the functions of helpers")
-        return f"a column has no .{name}; write {form}"
+        form = METHODS.get(name) or (near and f"{near}(x)")
+        return f"a column has no .{name}; " + (
+            f"write {form}" if form else "use the functions of features/helpers.py"
+        )
     if isinstance(error, NameError):
         if error.name in HELPERS:
             return f"{text}; import it from .helpers"

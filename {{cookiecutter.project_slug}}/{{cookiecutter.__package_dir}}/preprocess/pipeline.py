@@ -95,7 +95,7 @@ def run(config: Config) -> Summary:
     )
     sample = first.statistics.sample.frame()
     _refuse_leaks(preprocessor, sample, config.features.trusted)
-    golden = sample.select(preprocessor.columns).head(GOLDEN_ROWS).iter_rows(named=True)
+    golden = sample.select(list(preprocessor.columns)).head(GOLDEN_ROWS).iter_rows(named=True)
     with _folder_beside(config.paths.processed) as folder:
         rows, unseen = _second_pass(raw, preprocessor, config.split, folder)
         _refuse_empty(rows, first.missing_target, unseen)
