@@ -10,23 +10,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }} import config as configuration
-from {{ cookiecutter.package_name }}.data import ingest
-from {{ cookiecutter.package_name }}.data import schema_inference as infer
+from {{ cookiecutter.package_name }}.data import ingest, scaffold
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.models import evaluate, promotion, train
 from {{ cookiecutter.package_name }}.models.registry import find_version
-from {{ cookiecutter.package_name }}.preprocess import pipeline
+from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
+from {{ cookiecutter.package_name }}.preprocess.split import SPLITS
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -47,9 +48,60 @@ def project(folder: Path) -> Callable[..., configuration.Config]:
 
     def make(frame: pl.DataFrame, target: str, **settings: Any) -> configuration.Config:
         frame.write_csv(folder / "table.csv")
-        infer.run(Path("table.csv"), target, configuration.DEFAULT)
+        scaffold.run(Path("table.csv"), target, configuration.DEFAULT)
         update_yaml(configuration.DEFAULT, FAST | settings)
         return configuration.load_config(environ={})
+
+    return make
+
+
+@pytest.fixture
+def frame() -> pl.DataFrame:
+    """A table of 600 rows: id, time, a number, a category, two classes."""
+    draw, n = np.random.default_rng(1), 600
+    return pl.DataFrame(
+        {
+            "id": [f"r{i}" for i in range(n)],
+            "when": [datetime(2024, 1, 1) + timedelta(hours=i) for i in range(n)],
+            "x": draw.normal(size=n),
+            "team": [f"team {i % 20}" for i in range(n)],
+            "y": draw.random(n) < 0.4,
+        }
+    )
+
+
+@pytest.fixture
+def odd_table() -> pl.DataFrame:
+    """Ids, dates, text, gaps, a constant, a leak, odd names."""
+    draw, n = np.random.default_rng(0), 400
+    x = draw.normal(size=n)
+    kind = draw.choice(["a", "b", "c"], n)
+    start = datetime(2023, 1, 1)
+    return pl.DataFrame(
+        {
+            "Kunden-Nr.": [f"K{i:05d}" for i in range(n)],
+            "Datum": [
+                (start + timedelta(hours=13 * i)).strftime("%d.%m.%Y %H:%M") for i in range(n)
+            ],
+            "Größe (cm)": [None if i % 9 == 0 else round(v, 3) for i, v in enumerate(x)],
+            "a.b": kind,
+            "n?": ["?" if i % 7 == 0 else str(i % 50) for i in range(n)],
+            "Notiz": [f"Text {i} von {v:.3f} mit vielen Worten" for i, v in enumerate(x)],
+            "fest": [1] * n,
+            "danach": [3 * v + 2 for v in x + (kind == "a") + 0.0],
+            "Umsatz €": [None if i % 11 == 0 else v for i, v in enumerate(x + (kind == "a") + 0.0)],
+        }
+    )
+
+
+@pytest.fixture
+def sets() -> Callable[[configuration.Config], dict[str, pl.DataFrame]]:
+    """Ingest and preprocess a project, as `sets(config)`: its train, val and test set."""
+
+    def make(config: configuration.Config) -> dict[str, pl.DataFrame]:
+        ingest.run(config)
+        pipeline.run(config)
+        return {name: processed.read_set(config.paths.processed, name) for name in SPLITS}
 
     return make
 

@@ -52,14 +52,14 @@ def schema_infer(
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Write the schema and the configuration for a table of your own."""
-    from .data import schema_inference as infer
+    from .data import scaffold
 
-    found = infer.run(file, target, config)
-    for line in found.notes:
+    written = scaffold.run(file, target, config)
+    for line in written.notes:
         typer.echo(line)
-    for path in found.kept:
+    for path in written.kept:
         typer.echo(f"kept the former file as {path}")
-    _next(f"wrote {found.schema} and {config}", "read them, then: all")
+    _next(f"wrote {written.schema} and {config}", "read them, then: all")
 
 
 @app.command()

@@ -6,7 +6,6 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import load_config
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 PREFIX = "{{ cookiecutter.package_name | upper }}__"
 
@@ -85,14 +84,3 @@ def test_values_cannot_change(folder: Path) -> None:
     config = load_config(environ={})
     with pytest.raises(ValueError, match="frozen"):
         config.train.seed = 1
-
-
-def test_update_keeps_comments(folder: Path) -> None:
-    path = folder / "some.yml"
-    path.write_text("# about a\na: 1 # one\nb: {c: 2}\n", encoding="utf-8")
-    update_yaml(path, {"a": 5, "b.c": None, "d.e": "x"})
-    text = path.read_text(encoding="utf-8")
-    assert "# about a" in text
-    assert "a: 5 # one" in text
-    assert "c:" not in text
-    assert "e: x" in text

@@ -50,21 +50,21 @@ def test_transform() -> None:
         {"n": None, "b": None, "d": None, "c": "never seen"},
         {"n": -1, "b": False, "d": datetime(1969, 12, 31), "c": None},
     ]
-    codes = PREPROCESSOR.transform(table(rows, PREPROCESSOR.columns))
+    x = PREPROCESSOR.transform(table(rows, PREPROCESSOR.columns))
     expected = [[5, 1, 1.5, 1], [NAN] * 4, [-1, 0, -1, NAN]]
-    np.testing.assert_array_equal(codes, np.array(expected, dtype=np.float32))
-    assert codes.dtype == np.float32
-    assert codes.flags.c_contiguous
+    np.testing.assert_array_equal(x, np.array(expected, dtype=np.float32))
+    assert x.dtype == np.float32
+    assert x.flags.c_contiguous
 
 
-def test_dense_imputes_scales_and_splits_categories() -> None:
-    codes = np.array([[5, 0, NAN, 1], [NAN, 1, 0, NAN]], dtype=np.float32)
+def test_design_matrix_imputes_scales_and_splits_categories() -> None:
+    x = np.array([[5, 0, NAN, 1], [NAN, 1, 0, NAN]], dtype=np.float32)
     # n: (5 - 2) / 2, and the median 3 in place of NaN; b and d never vary; c: x, y
     expected = [[1.5, 0, 0, 0, 1], [0.5, 0, 0, 0, 0]]
-    np.testing.assert_allclose(PREPROCESSOR.design_matrix(codes), expected)
+    np.testing.assert_allclose(PREPROCESSOR.design_matrix(x), expected)
 
 
-def test_dense_is_bounded() -> None:
+def test_design_matrix_is_bounded() -> None:
     many = InputSpec(
         name="c", kind="category", source="category", levels=tuple(map(str, range(99)))
     )
@@ -84,7 +84,7 @@ def test_impute_touches_only_missing() -> None:
     np.testing.assert_array_equal(transforms.impute(x, 9.0), [1, 9, 3])
 
 
-def test_plan_survives_json(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_preprocessor_survives_json(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("preprocessor") / "preprocessor.json"
     PREPROCESSOR.save(path)
     assert Preprocessor.load(path) == PREPROCESSOR
@@ -100,11 +100,11 @@ def test_batch_equals_single_row_equals_training_time(
     preprocessor = model.preprocessor
     drawn = data.draw(st.lists(rows(preprocessor.columns), min_size=1, max_size=4))
     frame = table(drawn, preprocessor.columns)
-    codes = preprocessor.transform(frame)
+    x = preprocessor.transform(frame)
     encode = preprocessor.compile_row()
     single = np.array([encode(row) for row in drawn], dtype=np.float32)
-    np.testing.assert_array_equal(np.isnan(codes), np.isnan(single))
-    np.testing.assert_allclose(codes, single, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(np.isnan(x), np.isnan(single))
+    np.testing.assert_allclose(x, single, rtol=1e-6, atol=1e-6)
     together = model.predictor.predict_frame(frame)
     alone = np.array([model.predictor.predict_row(row) for row in drawn])
     np.testing.assert_allclose(together, alone.reshape(together.shape), rtol=1e-5, atol=1e-5)
@@ -112,5 +112,5 @@ def test_batch_equals_single_row_equals_training_time(
     import pickle
 
     estimator = pickle.loads((model.folder / "model.pkl").read_bytes())
-    inputs = preprocessor.design_matrix(codes) if estimator.design_matrix else codes
+    inputs = preprocessor.design_matrix(x) if estimator.design_matrix else x
     np.testing.assert_allclose(together, estimator.predict(inputs), rtol=1e-5, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all; tables in pieces; hashes and samples that stay put."""
+"""Files that appear whole or not at all; seeds that repeat; log lines that are JSON."""
 
 import json
 import logging
@@ -6,20 +6,12 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.data import tables as utils
-from {{ cookiecutter.package_name }}.data.statistics import Counter, Sample
-from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.logging_config import JsonFormatter, setup_logging
 from {{ cookiecutter.package_name }}.utils import files
 from {{ cookiecutter.package_name }}.utils.random_seed import seed_everything
@@ -104,88 +96,3 @@ def test_json_log_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert line["message"] == "hello you"
     assert line["rows"] == 3
     assert line["level"] == "INFO"
-
-
-@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet", "grouped.parquet"])
-@pytest.mark.parametrize("batch_rows", [1, 7, 100])
-def test_batches_hold_every_row_in_order(tmp_path: Path, ending: str, batch_rows: int) -> None:
-    frame = pl.DataFrame({"a": range(23), "b": [f"t{i}" for i in range(23)]})
-    path = tmp_path / f"t.{ending}"
-    if ending == "csv":
-        frame.write_csv(path)
-    elif ending == "csv.gz":
-        import gzip
-
-        path.write_bytes(gzip.compress(frame.write_csv().encode()))
-    else:
-        frame.write_parquet(path, row_group_size=5 if "grouped" in ending else None)
-    batches = list(utils.iter_batches(path, batch_rows))
-    assert all(batch.height <= batch_rows for batch in batches)
-    assert all(batch.height == batch_rows for batch in batches[:-1])
-    joined = pl.concat(batches).with_columns(pl.col("a").cast(pl.Int64))
-    assert joined.equals(frame)
-
-
-def test_reading_ahead_passes_errors_on() -> None:
-    def broken() -> Iterator[int]:
-        yield 1
-        raise UserError("broken")
-
-    items = utils.ahead(broken())
-    assert next(items) == 1
-    with pytest.raises(UserError, match="broken"):
-        next(items)
-
-
-def test_hash_is_the_same_everywhere() -> None:
-    frame = pl.DataFrame({"a": [1, 2, None], "b": ["x", None, "é"], "c": [0.0, -0.0, 1.5]})
-    # These numbers must never change: splits made years ago depend on them.
-    assert stable(frame).tolist() == HASHES
-    assert stable(frame.with_columns(pl.col("a").cast(pl.Float64))).tolist() == HASHES
-    assert stable(frame, 1).tolist() != HASHES
-
-
-def stable(frame: pl.DataFrame, seed: int = 0) -> np.ndarray:
-    return utils.stable_hash(frame, seed)
-
-
-HASHES = [18395723807624764443, 281321436084851863, 918870247363752743]
-
-
-def test_hash_is_uniform() -> None:
-    share = stable(pl.DataFrame({"i": range(20_000)})) / 2**64
-    counts = np.histogram(share, bins=10, range=(0, 1))[0]
-    assert np.max(np.abs(counts - 2000)) < 200  # 4.7 standard deviations
-
-
-@given(cuts=st.lists(st.integers(1, 999), max_size=4, unique=True))
-def test_sample_does_not_depend_on_batches(cuts: list[int]) -> None:
-    frame = pl.DataFrame({"v": range(1000)})
-    whole = Sample(size=50)
-    whole.add(frame, frame["v"])
-    parts = []
-    edges = [0, *sorted(cuts), 1000]
-    pieces = Sample(size=50)
-    for start, end in pairwise(edges):
-        piece = frame.slice(start, end - start)
-        pieces.add(piece, piece["v"])
-        part = Sample(size=50)
-        part.add(piece, piece["v"])
-        parts.append(part)
-    merged = parts[0]
-    for part in parts[1:]:
-        merged.merge(part)
-    assert whole.frame().equals(pieces.frame())
-    assert whole.frame().equals(merged.frame())
-
-
-def test_counter_is_bounded_and_keeps_the_frequent(monkeypatch: pytest.MonkeyPatch) -> None:
-    from {{ cookiecutter.package_name }}.data import statistics
-
-    monkeypatch.setattr(statistics, "COUNTER_LIMIT", 100)
-    counter = Counter()
-    for start in range(0, 1000, 50):
-        rare = [f"rare{i}" for i in range(start, start + 50)]
-        counter.add(pl.Series("c", rare + ["often"] * 5 + [None]))
-    assert len(counter.counts) <= 100
-    assert counter.most_common(1) == ("often",)

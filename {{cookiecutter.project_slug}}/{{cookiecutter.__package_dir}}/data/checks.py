@@ -1,13 +1,16 @@
 """Tables against the schema: types, and every violation with its rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from .schema import Column
+from ..errors import UserError
+from ..utils.progress import progress
+from . import tables
+from .schema import Column, Schema
+from .utils import ahead
+from .violations import EXAMPLES, Violations
 
 DTYPES: Mapping[str, pl.DataType] = {
     "integer": pl.Int64(),
@@ -27,47 +30,6 @@ DATETIME_FORMATS = (
     "%Y-%m-%d %H:%M",
     "%Y-%m-%d",
 )
-EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Violation:
-    """Rows of one column that break one rule."""
-
-    column: str
-    rule: str
-    count: int
-    examples: tuple[tuple[int, Any], ...] = ()  # (row number from 1, value)
-
-
-@dataclass
-class Violations:
-    """Collects what is wrong over all batches of a table, and says it in one message."""
-
-    found: dict[tuple[str, str], Violation] = field(default_factory=dict)
-    rows: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.found)
-
-    def add(
-        self, column: str, rule: str, count: int, examples: Sequence[tuple[int, Any]] = ()
-    ) -> None:
-        """Count rows that break a rule; the first few examples are kept."""
-        old = self.found.get((column, rule), Violation(column, rule, 0))
-        kept = (*old.examples, *examples)[:EXAMPLES]
-        self.found[column, rule] = Violation(column, rule, old.count + count, kept)
-
-    def message(self, path: Path | str) -> str:
-        """Return one line for each column and rule, with the number of rows and examples."""
-        lines = [f"{path} does not fit the schema:"]
-        for violation in self.found.values():
-            rows = ""
-            if violation.count:
-                shown = ", ".join(f"row {row}: {value!r}" for row, value in violation.examples)
-                rows = f": {violation.count:,} row{'s' * (violation.count != 1)} ({shown})"
-            lines.append(f"  {violation.column}: {violation.rule}{rows}")
-        return "\n".join(lines)
 
 
 def check_names(
@@ -143,6 +105,34 @@ def check(
     violations.rows += frame.height
 
 
+def validate(path: Path, schema: Schema, batch_rows: int, shown: str | None = None) -> int:
+    """Check a whole table against the schema and return its number of rows.
+
+    Args:
+        path: The table.
+        schema: What it must look like.
+        batch_rows: Rows in memory at a time.
+        shown: What to call the table in messages, if not by its path.
+
+    Raises:
+        UserError: All violations together, each with column, rule, count and example rows.
+    """
+    shown = shown or str(path)
+    violations = Violations()
+    check_names(tables.column_names(path), schema.columns, violations)
+    batches = tables.iter_batches(path, batch_rows, schema.null_values)
+    with progress("validate", tables.count_rows(path), "rows") as bar:
+        for batch in ahead(batches):
+            typed, failed = cast(batch, schema.columns)
+            check(batch, typed, failed, schema.columns, violations)
+            bar.update(batch.height)
+    if violations:
+        raise UserError(violations.message(shown))
+    if violations.rows == 0:
+        raise UserError(f"{shown} has no rows")
+    return violations.rows
+
+
 def row_problems(
     typed: pl.DataFrame, failed: Mapping[str, pl.Series], columns: Mapping[str, Column]
 ) -> pl.Series:
@@ -178,13 +168,13 @@ def _rules(
         column, value = columns[name], pl.col(name)
         if not column.nullable:
             yield name, "missing, and must not be", value.is_null()
-        if column.type == "float":
+        if column.is_float:
             yield name, "not a finite number", value.is_infinite()
         if column.min is not None:
             yield name, f"below the minimum {column.min}", value < column.min
         if column.max is not None:
             yield name, f"above the maximum {column.max}", value > column.max
-        if column.values is not None and column.type != "boolean":
+        if column.values is not None and not column.is_boolean:
             allowed = pl.Series(list(column.values), dtype=DTYPES[column.type], strict=False)
             shown = ", ".join(map(str, column.values[:12])) + ", ..." * (len(column.values) > 12)
             yield name, f"not one of: {shown}", ~value.is_in(allowed.implode())
@@ -205,11 +195,11 @@ def _cast_column(raw: pl.Series, column: Column) -> pl.Series:
     dtype = DTYPES[column.type]
     if raw.dtype == dtype:
         # NaN is how other tools write a missing number.
-        return raw.fill_nan(None) if column.type == "float" else raw
+        return raw.fill_nan(None) if column.is_float else raw
     if isinstance(raw.dtype, pl.Categorical | pl.Enum):
         raw = raw.cast(pl.String)
     text = isinstance(raw.dtype, pl.String)
-    if column.type in ("category", "string"):
+    if column.is_text:
         if raw.dtype == pl.Boolean:
             return raw.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
         if raw.dtype.is_float():
@@ -219,14 +209,14 @@ def _cast_column(raw: pl.Series, column: Column) -> pl.Series:
         return raw.cast(pl.String, strict=False)
     if text:
         raw = raw.str.strip_chars()
-    if column.type == "boolean":
+    if column.is_boolean:
         return _to_boolean(raw, text)
-    if column.type == "datetime":
+    if column.is_datetime:
         return _to_datetime(raw, text, column.format)
-    if raw.dtype == pl.Boolean or column.type == "float":
-        return (
-            raw.cast(dtype, strict=False).fill_nan(None) if dtype == pl.Float64 else raw.cast(dtype)
-        )
+    if column.is_float:
+        return raw.cast(dtype, strict=False).fill_nan(None)
+    if raw.dtype == pl.Boolean:
+        return raw.cast(dtype)
     return _to_integer(raw)
 
 

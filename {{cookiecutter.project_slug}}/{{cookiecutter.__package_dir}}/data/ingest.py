@@ -15,9 +15,9 @@ from ..config import Config
 from ..errors import UserError
 from ..utils.files import sha256, write_json
 from ..utils.progress import progress
-from . import tables as utils
-from .checks import Violations, cast, check, check_names
-from .schema import Schema, load_schema
+from .checks import validate
+from .schema import load_schema
+from .tables import is_parquet
 
 log = logging.getLogger(__name__)
 EXTRAS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
@@ -49,7 +49,7 @@ def run(config: Config) -> Ingested:
     schema = load_schema(config.paths.schema_)
     raw = config.paths.raw
     name = config.data.file_name
-    utils.is_parquet(Path(name))  # refuses unknown endings before anything is fetched
+    is_parquet(Path(name))  # refuses unknown endings before anything is fetched
     raw.mkdir(parents=True, exist_ok=True)
     _sweep(raw)
     handle, part = tempfile.mkstemp(prefix=".part-", suffix=f"-{name}", dir=raw)
@@ -100,34 +100,6 @@ def raw_file(config: Config) -> tuple[Path, Ingested]:
             f"{config.paths.raw / 'manifest.json'}). Delete it and run `ingest` again."
         )
     return path, entry
-
-
-def validate(path: Path, schema: Schema, batch_rows: int, shown: str | None = None) -> int:
-    """Check a whole table against the schema and return its number of rows.
-
-    Args:
-        path: The table.
-        schema: What it must look like.
-        batch_rows: Rows in memory at a time.
-        shown: What to call the table in messages, if not by its path.
-
-    Raises:
-        UserError: All violations together, each with column, rule, count and example rows.
-    """
-    shown = shown or str(path)
-    violations = Violations()
-    check_names(utils.column_names(path), schema.columns, violations)
-    batches = utils.iter_batches(path, batch_rows, schema.null_values)
-    with progress("validate", utils.count_rows(path), "rows") as bar:
-        for batch in utils.ahead(batches):
-            typed, failed = cast(batch, schema.columns)
-            check(batch, typed, failed, schema.columns, violations)
-            bar.update(batch.height)
-    if violations:
-        raise UserError(violations.message(shown))
-    if violations.rows == 0:
-        raise UserError(f"{shown} has no rows")
-    return violations.rows
 
 
 def _copy(source: str, target: Path) -> str:

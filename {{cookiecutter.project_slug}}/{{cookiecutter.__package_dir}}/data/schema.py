@@ -5,7 +5,7 @@ Free of data frames, so that the server can use it too; `checks` holds tables ag
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..utils.yaml import explain, read_yaml
 
 Type = Literal["integer", "float", "boolean", "category", "string", "datetime"]
 Role = Literal["feature", "target", "id", "time", "leak", "ignore"]
+ValueKind = Literal["number", "text", "datetime"]
 
 
 class Column(BaseModel):
@@ -39,28 +40,76 @@ class Column(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Column":
-        number = self.type in ("integer", "float")
         for bound in (self.min, self.max):
-            if bound is not None and (isinstance(bound, datetime) or not number) != (
-                isinstance(bound, datetime) and self.type == "datetime"
+            if bound is not None and (isinstance(bound, datetime) or not self.is_number) != (
+                isinstance(bound, datetime) and self.is_datetime
             ):
                 raise ValueError(f"min and max of a {self.type} column: {bound!r} does not fit")
         if self.min is not None and self.max is not None and self.min > self.max:  # type: ignore[operator]  # both of one type, checked above
             raise ValueError(f"min {self.min} is more than max {self.max}")
-        if self.values is not None and self.type in ("float", "datetime"):
+        if self.values is not None and (self.is_float or self.is_datetime):
             raise ValueError(f"`values` cannot be listed for type {self.type}")
-        if self.format is not None and self.type != "datetime":
+        if self.format is not None and not self.is_datetime:
             raise ValueError("`format` is for type datetime")
-        if self.role == "time" and (self.type != "datetime" or self.nullable):
+        if self.role == "time" and (not self.is_datetime or self.nullable):
             raise ValueError("role time needs type: datetime and nullable: false")
-        if self.role == "target" and self.type == "datetime":
+        if self.role == "target" and self.is_datetime:
             raise ValueError("a datetime cannot be the target")
         return self
+
+    # The only place that knows which types there are and how they belong together.
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers: integer or float."""
+        return self.is_integer or self.is_float
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether its values are whole numbers."""
+        return self.type == "integer"
+
+    @property
+    def is_float(self) -> bool:
+        """Whether its values are numbers with a fraction."""
+        return self.type == "float"
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether its values are true and false."""
+        return self.type == "boolean"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are texts: category or string."""
+        return self.type in ("category", "string")
+
+    @property
+    def is_category(self) -> bool:
+        """Whether its values are texts from a limited set."""
+        return self.type == "category"
+
+    @property
+    def is_datetime(self) -> bool:
+        """Whether its values are dates, with or without a time."""
+        return self.type == "datetime"
+
+    @property
+    def value_kind(self) -> ValueKind:
+        """What a derived feature gets of it; a boolean is the number 0 or 1."""
+        if self.is_text:
+            return "text"
+        return "datetime" if self.is_datetime else "number"
+
+
+def value_kinds(columns: Mapping[str, Column]) -> dict[str, ValueKind]:
+    """Return what derived features get of each column."""
+    return {name: column.value_kind for name, column in columns.items()}
 
 
 def class_labels(column: Column) -> tuple[str, ...] | None:
     """Return the labels of a target's listed values, as texts, in their order."""
-    if column.type == "boolean":
+    if column.is_boolean:
         return ("false", "true")
     return None if column.values is None else tuple(label(value) for value in column.values)
 

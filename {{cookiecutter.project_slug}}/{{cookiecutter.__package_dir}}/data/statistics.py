@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from .tables import stable_hash
+from .utils import stable_hash
 
 SAMPLE_ROWS = 50_000
 COUNTER_LIMIT = 100_000

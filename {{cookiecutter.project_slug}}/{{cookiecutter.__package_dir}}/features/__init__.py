@@ -2,9 +2,16 @@
 
 from collections.abc import Sequence
 
-from . import feature_funcs as feature_funcs
-from .helpers import FEATURES as FEATURES
-from .helpers import Feature as Feature
+from .registry import FEATURES as FEATURES
+from .registry import Feature as Feature
+
+try:
+    from . import feature_funcs as feature_funcs
+except Exception as error:
+    from .mistakes import import_mistake
+
+    FEATURES.clear()  # so that a notebook can import it again, once it is mended
+    raise import_mistake(error) from None
 
 
 def needed_columns(features: Sequence[str], derived: Sequence[str]) -> set[str]:

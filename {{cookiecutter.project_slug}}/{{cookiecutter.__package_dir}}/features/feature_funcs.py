@@ -1,17 +1,18 @@
 """Derived features. This is the first file to edit for your own data.
 
 1. Write a function of columns: its argument names are the column names.
-2. Use operators, and the functions of `helpers` for the rest (`log`, `where`, `join`, ...).
+2. Use operators, and the functions of `helpers` for the rest (`log`, `where`, `join`, ...):
+   where(...), & and | in place of if, and, or; modulo(a, b) and floor(a / b) for % and //.
 3. Put `@feature()` above it; `kind="category"` if it returns text, `columns=` for odd names.
 4. Add its name to `features.derived` in the configuration.
-5. Run the tests: they hold tables and single rows equal. A missing value in gives one out.
+5. Run `preprocess`: it names the line of a mistake. Then the tests: they hold tables and single
+   rows equal. A missing value in gives one out.
 """
 
 from .helpers import (
     Column,
     cos_cycle,
     cosine,
-    feature,
     hour,
     join,
     modulo,
@@ -21,6 +22,7 @@ from .helpers import (
     sine,
     weekday_name,
 )
+from .registry import feature
 
 
 @feature()

@@ -1,154 +1,49 @@
-"""What a derived feature is made of: one definition serves tables and single rows.
+"""What derived features are written with, besides operators.
 
-For a table it is called with polars expressions, for single rows once with the symbols of
-`tracing`. Inside a feature nothing is missing (a missing input makes the result missing) and
-numbers follow IEEE 754: a division by zero gives an infinity or NaN, never an error. A result that
-is not finite is missing. So tables and single rows agree, down to the extremes.
-Importing this module needs no polars; a server that has only single rows never loads it.
+Each takes a column of a table, a column of single rows, or a constant as in the examples. Inside a
+feature nothing is missing and nothing raises: a result that is not a finite number is missing.
 """
 
-import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from . import compile as tracing
-from .compile import WEEKDAYS, RowFunction, Symbol, call
+from .compile import ResultKind, Symbol, call, compile_row, kind_of
+from .scalars import SCALARS, WEEKDAYS
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a server that has only single rows never loads polars
     import polars as pl
 
-Column: TypeAlias = Any
-"""A polars expression, a symbol, or a constant."""
-
-Kind: TypeAlias = Literal["number", "category"]
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-NUMERIC = ("integer", "float", "boolean")
+Column: TypeAlias = Any  # of a table or of single rows, or a constant
 
 
-@dataclass(frozen=True)
-class Feature:
-    """A derived feature.
+def where(condition: Column, then: Column, otherwise: Column) -> Column:
+    """Return `then` where the condition holds, else `otherwise`.
 
-    Attributes:
-        name: The function's name; also the name of the new column.
-        columns: The columns it is computed from, in the order of the arguments.
-        kind: "number" (the result is a float) or "category" (it is text).
-        function: The definition.
-    """
+    Combine conditions with `&` and `|`, each in parentheses; swap the two values instead of `~`.
 
-    name: str
-    columns: tuple[str, ...]
-    kind: Kind
-    function: Callable[..., Any]
-
-    def expression(self, types: Mapping[str, str]) -> "pl.Expr":
-        """Return the feature as an expression over a table, named like the feature.
-
-        Args:
-            types: The schema's type of each column: integer, float, boolean, category, string or
-                datetime. Numbers enter as Float64, texts as String.
-
-        Raises:
-            KeyError: A column has no type.
-        """
-        import polars as pl
-
-        inputs, present = [], []
-        for column in self.columns:
-            known = types[column]
-            if known in NUMERIC:
-                value = pl.col(column).cast(pl.Float64)
-                present.append(value.is_not_null() & value.is_finite())
-            else:
-                value = pl.col(column)
-                if known != "datetime":
-                    value = value.cast(pl.String)
-                present.append(value.is_not_null())
-            inputs.append(value)
-        result = self.function(*inputs)
-        if not isinstance(result, pl.Expr):
-            result = pl.lit(result)
-        if self.kind == "number":
-            result = result.cast(pl.Float64)
-            present.append(result.is_finite())
-        return pl.when(pl.all_horizontal(present)).then(result).alias(self.name)
-
-    def row_function(self, types: Mapping[str, str]) -> RowFunction:
-        """Return the feature as a function of one row, equal to `expression` on a table with it.
-
-        Args:
-            types: The schema's type of each column.
-
-        Returns:
-            A function of values by column (numbers, booleans, texts, naive datetimes or None)
-            that gives a finite float, a text, or None where an input is missing or the result
-            undefined; KeyError where a column is not in the row at all.
-
-        Raises:
-            KeyError: A column has no type.
-            TypeError: The definition does what a table cannot, or its result is of another kind.
-        """
-        known = {column: types[column] for column in self.columns}
-        return tracing.compile_row(self.name, self.function, known, self.kind)
-
-
-FEATURES: dict[str, Feature] = {}
-"""Every derived feature by name."""
-
-
-def feature(
-    *, columns: Sequence[str] | None = None, kind: Kind = "number"
-) -> Callable[[Function], Function]:
-    """Register a function as a derived feature; the function itself stays as it is.
-
-    Args:
-        columns: The columns to hand over, where the argument names cannot say it.
-        kind: "number", or "category" where the result is text.
-
-    Raises:
-        ValueError: The name is taken, or `columns` does not fit the arguments.
-    """
-
-    def register(function: Function) -> Function:
-        name = function.__name__
-        arguments = tuple(inspect.signature(function).parameters)
-        wanted = arguments if columns is None else tuple(columns)
-        if name in FEATURES:
-            raise ValueError(f"two features are named {name}")
-        if not wanted or len(wanted) != len(arguments) or len(set(wanted)) != len(wanted):
-            raise ValueError(
-                f"feature {name} takes {len(arguments)} columns {arguments}, none twice, "
-                f"not {wanted}"
-            )
-        FEATURES[name] = Feature(name, wanted, kind, function)
-        return function
-
-    return register
-
-
-def where(condition: Column, yes: Column, no: Column) -> Column:
-    """Return `yes` where the condition holds, else `no`.
-
-    Combine conditions with `&` and `|`, each in parentheses; swap `yes` and `no` instead of `~`.
+    >>> where((2 > 1) & (2 < 3), "between", "beyond")
+    'between'
     """
     if isinstance(condition, Symbol) or _is_constant(condition):
-        sort = tracing.sort_of(condition)
-        if sort != "condition":
-            raise TypeError(f"where: the condition must be a comparison, not a {sort}")
+        kind = kind_of(condition)
+        if kind != "condition":
+            raise TypeError(f"where: the condition must be a comparison, not a {kind}")
         if not isinstance(condition, Symbol):
-            return yes if condition else no
-        return condition.trace.choose(condition, yes, no)
+            return then if condition else otherwise
+        return condition.trace.choose(condition, then, otherwise)
     import polars as pl
 
-    return pl.when(condition).then(_literal(yes)).otherwise(_literal(no))
+    return pl.when(condition).then(_literal(then)).otherwise(_literal(otherwise))
 
 
 def one_of(x: Column, values: Sequence[str | float]) -> Column:
-    """Return the condition that x is one of some constants."""
+    """Return the condition that x is one of some constants.
+
+    >>> where(one_of("JFK", ["JFK", "LGA"]), "New York", "elsewhere")
+    'New York'
+    """
     if isinstance(x, Symbol):
         return x.trace.contains(x, values)
     if _is_constant(x):
@@ -157,7 +52,11 @@ def one_of(x: Column, values: Sequence[str | float]) -> Column:
 
 
 def join(separator: str, *texts: Column) -> Column:
-    """Return the texts with a separator between them."""
+    """Return the texts with a separator between them.
+
+    >>> join("-", "JFK", "LAX")
+    'JFK-LAX'
+    """
     if any(isinstance(text, Symbol) for text in texts):
         blanks = ", ".join("{}" for _ in texts)
         return call(f"{{}}.join(({blanks},))", "text", "text", separator, *texts)
@@ -169,91 +68,161 @@ def join(separator: str, *texts: Column) -> Column:
 
 
 def modulo(x: Column, period: float) -> Column:
-    """Return the remainder of x by a positive constant, from 0 up to but not including it."""
+    """Return the remainder of x by a positive constant, from 0 up to but not including it.
+
+    >>> modulo(1500.0, 1440), modulo(-60.0, 1440)
+    (60.0, 1380.0)
+    """
     rest = x - floor(x / period) * period
     rest = where(rest < 0, rest + period, rest)
     return where(rest >= period, rest - period, rest)
 
 
 def clip(x: Column, low: float, high: float) -> Column:
-    """Return x, held between two constants."""
+    """Return x, held between two constants.
+
+    >>> clip(7.0, 0.0, 5.0)
+    5.0
+    """
     return where(x < low, low, where(x > high, high, x))
 
 
 def floor(x: Column) -> Column:
-    """Return the greatest whole number not above x."""
+    """Return the greatest whole number not above x.
+
+    >>> floor(-1.5)
+    -2.0
+    """
     return _function("floor", x)
 
 
 def log(x: Column) -> Column:
-    """Return the natural logarithm; undefined (so missing) where x is not above 0."""
+    """Return the natural logarithm; undefined (so missing) where x is not above 0.
+
+    >>> log(1 + 0.0)
+    0.0
+    """
     return _function("log", x)
 
 
 def exp(x: Column) -> Column:
-    """Return e to the power of x."""
+    """Return e to the power of x.
+
+    >>> exp(0.0)
+    1.0
+    """
     return _function("exp", x)
 
 
 def sqrt(x: Column) -> Column:
-    """Return the square root; undefined (so missing) where x is below 0."""
+    """Return the square root; undefined (so missing) where x is below 0.
+
+    >>> sqrt(9.0)
+    3.0
+    """
     return _function("sqrt", x)
 
 
 def sine(angle: Column) -> Column:
-    """Return the sine of an angle in radians."""
+    """Return the sine of an angle in radians.
+
+    >>> sine(radians(90.0))
+    1.0
+    """
     return _function("sin", angle)
 
 
 def cosine(angle: Column) -> Column:
-    """Return the cosine of an angle in radians."""
+    """Return the cosine of an angle in radians.
+
+    >>> cosine(radians(180.0))
+    -1.0
+    """
     return _function("cos", angle)
 
 
 def radians(degrees: Column) -> Column:
-    """Turn degrees into radians."""
+    """Turn degrees into radians.
+
+    >>> radians(180.0) == math.pi
+    True
+    """
     return degrees * (math.pi / 180)
 
 
 def sin_cycle(x: Column, period: float) -> Column:
-    """Return the sine part of x on a circle of that period: hours 24, months 12, degrees 360."""
+    """Return the sine part of x on a circle of that period: hours 24, months 12, degrees 360.
+
+    >>> sin_cycle(6.0, 24)
+    1.0
+    """
     return sine(x * (2 * math.pi / period))
 
 
 def cos_cycle(x: Column, period: float) -> Column:
-    """Return the cosine part of x on a circle of that period."""
+    """Return the cosine part of x on a circle of that period.
+
+    >>> cos_cycle(12.0, 24)
+    -1.0
+    """
     return cosine(x * (2 * math.pi / period))
 
 
 def year(moment: Column) -> Column:
-    """Return the year of a datetime."""
+    """Return the year of a datetime.
+
+    >>> year(datetime(2013, 12, 25, 18, 30))
+    2013.0
+    """
     return _part(moment, "{}.year", lambda column: column.dt.year())
 
 
 def month(moment: Column) -> Column:
-    """Return the month of a datetime, 1 to 12."""
+    """Return the month of a datetime, 1 to 12.
+
+    >>> month(datetime(2013, 12, 25, 18, 30))
+    12.0
+    """
     return _part(moment, "{}.month", lambda column: column.dt.month())
 
 
 def day(moment: Column) -> Column:
-    """Return the day of the month of a datetime, 1 to 31."""
+    """Return the day of the month of a datetime, 1 to 31.
+
+    >>> day(datetime(2013, 12, 25, 18, 30))
+    25.0
+    """
     return _part(moment, "{}.day", lambda column: column.dt.day())
 
 
 def day_of_year(moment: Column) -> Column:
-    """Return the day of the year of a datetime, 1 to 366."""
+    """Return the day of the year of a datetime, 1 to 366.
+
+    >>> day_of_year(datetime(2013, 12, 25, 18, 30))
+    359.0
+    """
     return _part(moment, "{}.timetuple().tm_yday", lambda column: column.dt.ordinal_day())
 
 
 def weekday_number(moment: Column) -> Column:
-    """Return the day of the week of a datetime, 1 (Monday) to 7 (ISO 8601)."""
+    """Return the day of the week of a datetime, 1 (Monday) to 7 (ISO 8601).
+
+    >>> weekday_number(datetime(2013, 12, 25, 18, 30))
+    3.0
+    """
     return _part(moment, "{}.isoweekday()", lambda column: column.dt.weekday())
 
 
 def weekday_name(moment: Column) -> Column:
-    """Return the day of the week of a datetime as text, Mon to Sun."""
+    """Return the day of the week of a datetime as text, Mon to Sun.
+
+    >>> weekday_name(datetime(2013, 12, 25, 18, 30))
+    'Wed'
+    """
     if isinstance(moment, Symbol):
-        return call("WEEKDAYS[{}.weekday()]", "moment", "text", moment)
+        return call("WEEKDAYS[{}.weekday()]", "datetime", "text", moment)
+    if _is_constant(moment):
+        return _of_constants(weekday_name, "category", moment)
     import polars as pl
 
     names = dict(enumerate(WEEKDAYS, start=1))
@@ -261,34 +230,60 @@ def weekday_name(moment: Column) -> Column:
 
 
 def hour(moment: Column) -> Column:
-    """Return the hour of a datetime, 0 to 23."""
+    """Return the hour of a datetime, 0 to 23.
+
+    >>> hour(datetime(2013, 12, 25, 18, 30))
+    18.0
+    """
     return _part(moment, "{}.hour", lambda column: column.dt.hour())
 
 
 def minute_of_day(moment: Column) -> Column:
-    """Return the minutes since midnight of a datetime, 0 to 1439."""
+    """Return the minutes since midnight of a datetime, 0 to 1439.
+
+    >>> minute_of_day(datetime(2013, 12, 25, 18, 30))
+    1110.0
+    """
     return hour(moment) * 60 + _part(moment, "{}.minute", lambda column: column.dt.minute())
 
 
 def hours_between(start: Column, end: Column) -> Column:
-    """Return the hours from one datetime to another."""
+    """Return the hours from one datetime to another.
+
+    >>> hours_between(datetime(2013, 12, 25, 18, 30), datetime(2013, 12, 26))
+    5.5
+    """
     if isinstance(start, Symbol) or isinstance(end, Symbol):
-        return call("({1} - {0}).total_seconds()", "moment", "number", start, end) / 3600
-    return _float((end - start).dt.total_microseconds()) / 1e6 / 3600
+        return call("({1} - {0}).total_seconds()", "datetime", "number", start, end) / 3600
+    if _is_constant(start) and _is_constant(end):
+        return _of_constants(hours_between, "number", start, end)
+    import polars as pl
+
+    return (end - start).dt.total_microseconds().cast(pl.Float64) / 1e6 / 3600
 
 
 def _function(name: str, x: Column) -> Column:
-    """Apply a function that polars and `tracing` know under the same name."""
+    """Apply a function that polars and `scalars` know under the same name."""
     if isinstance(x, Symbol):
-        return call(f"{name}({{}})", "number", "number", x)
-    return tracing.SCALARS[name](float(x)) if _is_constant(x) else getattr(x, name)()
+        return call(f"{name}({{}})", "number", "number", x, shown=f"{name}(x)")
+    return SCALARS[name](float(x)) if _is_constant(x) else getattr(x, name)()
 
 
 def _part(moment: Column, source: str, of_table: Callable[["pl.Expr"], "pl.Expr"]) -> Column:
     """Take a number out of a datetime."""
     if isinstance(moment, Symbol):
-        return call(f"float({source})", "moment", "number", moment)
-    return _float(of_table(moment))
+        return call(f"float({source})", "datetime", "number", moment)
+    if _is_constant(moment):
+        return _of_constants(lambda column: _part(column, source, of_table), "number", moment)
+    import polars as pl
+
+    return of_table(moment).cast(pl.Float64)
+
+
+def _of_constants(helper: Callable[..., Any], result: ResultKind, *values: datetime) -> Any:
+    """Compute a helper of datetimes as for a single row that has these values."""
+    row = {f"c{i}": value for i, value in enumerate(values)}
+    return compile_row("constant", helper, dict.fromkeys(row, "datetime"), result)(row)
 
 
 def _is_constant(x: Any) -> bool:
@@ -302,9 +297,3 @@ def _literal(x: Column) -> Any:
     import polars as pl
 
     return pl.lit(x if isinstance(x, str | bool | date) else float(x))
-
-
-def _float(x: "pl.Expr") -> "pl.Expr":
-    import polars as pl
-
-    return x.cast(pl.Float64)

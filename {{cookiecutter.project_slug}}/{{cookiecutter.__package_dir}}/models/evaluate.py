@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Config
-from ..data import tables as utils
+from ..data import tables
 from ..data.schema import load_schema
 from ..errors import UserError
 from ..preprocess import processed
@@ -113,7 +113,7 @@ def read_test(config: Config, model: ModelVersion) -> TestSet:
     preprocessor = model.preprocessor
     path = config.paths.processed / "test.parquet"
     names = [item.name for item in preprocessor.inputs]
-    rows = utils.count_rows(path) or 0
+    rows = tables.count_rows(path) or 0
     cells = max(1, len(names) * SHUFFLES)
     sample = min(rows, max(500, min(5000, SHUFFLED_CELLS // cells)))
     random = np.random.default_rng(config.train.seed)
@@ -124,7 +124,7 @@ def read_test(config: Config, model: ModelVersion) -> TestSet:
     moments: list[datetime] = []
     start = 0
     with progress("predict the test set", rows, "rows") as bar:
-        for frame in utils.iter_batches(path, config.data.batch_rows, columns=columns):
+        for frame in tables.iter_batches(path, config.data.batch_rows, columns=columns):
             x, y = processed.arrays(frame, preprocessor)
             targets.append(y)
             models.append(model.predictor.predict(x))
@@ -532,12 +532,12 @@ def _part(
 ) -> tuple[Floats, Array]:
     """Return inputs and targets of at most `limit` random rows of a set, in its order."""
     path = config.paths.processed / f"{split}.parquet"
-    rows = utils.count_rows(path) or 0
+    rows = tables.count_rows(path) or 0
     chosen = np.sort(random.choice(rows, min(rows, limit), replace=False))
     names = [item.name for item in preprocessor.inputs]
     parts = []
     start = 0
-    for frame in utils.iter_batches(
+    for frame in tables.iter_batches(
         path, config.data.batch_rows, columns=[*names, processed.TARGET]
     ):
         inside = chosen[(chosen >= start) & (chosen < start + frame.height)] - start

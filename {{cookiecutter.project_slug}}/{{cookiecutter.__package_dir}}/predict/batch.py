@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ..data import tables as utils
-from ..data.checks import Violations, cast, check_names, row_problems
+from ..data import tables
+from ..data.checks import cast, check_names, row_problems
+from ..data.utils import ahead
+from ..data.violations import Violations
 from ..errors import UserError
 from ..models.model_io import ModelVersion
 from ..models.predictor import predicted_classes
@@ -49,8 +51,8 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
         UserError: The input lacks a column, cannot be read, or is the output too.
     """
     preprocessor = model.preprocessor
-    utils.is_parquet(out)  # refuses unknown endings before anything is done
-    names = utils.column_names(source)
+    tables.is_parquet(out)  # refuses unknown endings before anything is done
+    names = tables.column_names(source)
     violations = Violations()
     check_names(names, preprocessor.columns, violations, exact=False)
     if violations:
@@ -65,11 +67,11 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
     rows = rejected = 0
     with ExitStack() as stack:
         writer = stack.enter_context(_writer(out))
-        bar = stack.enter_context(progress("predict", utils.count_rows(source), "rows"))
+        bar = stack.enter_context(progress("predict", tables.count_rows(source), "rows"))
         errors = stack.enter_context(_writer(rejects))
         wanted = [*preprocessor.columns, *ids]
-        batches = utils.iter_batches(source, batch_rows, preprocessor.null_values, wanted)
-        for frame in utils.ahead(batches):
+        batches = tables.iter_batches(source, batch_rows, preprocessor.null_values, wanted)
+        for frame in ahead(batches):
             typed, failed = cast(frame, preprocessor.columns)
             reason = row_problems(typed, failed, preprocessor.columns)
             bad = reason.is_not_null()
@@ -118,10 +120,10 @@ def _result(
 
 
 @contextmanager
-def _writer(path: Path) -> Iterator[utils.Writer]:
+def _writer(path: Path) -> Iterator[tables.Writer]:
     with atomic_file(path) as temporary:
-        kind = utils.ParquetWriter if utils.is_parquet(path) else utils.CsvWriter
-        writer: utils.Writer = kind(temporary)
+        kind = tables.ParquetWriter if tables.is_parquet(path) else tables.CsvWriter
+        writer: tables.Writer = kind(temporary)
         try:
             yield writer
         finally:

@@ -77,8 +77,8 @@ class RequestSchema:
         self._rows: Any = list[row]  # type: ignore[valid-type]  # made at run time
         self._many = msgspec.json.Decoder(self._rows).decode
         self._pairs = list(self._names.items())
-        self._integers = [name for name, c in self.columns.items() if c.type == "integer"]
-        self._moments = [name for name, c in self.columns.items() if c.type == "datetime"]
+        self._integers = [name for name, c in self.columns.items() if c.is_integer]
+        self._moments = [name for name, c in self.columns.items() if c.is_datetime]
 
     def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
         """Decode a body.
@@ -201,12 +201,12 @@ class TooManyRowsError(Exception):
 
 def msgspec_type(column: Column) -> Any:
     """Return the type that msgspec checks a column's values with."""
-    if column.type == "boolean":
+    if column.is_boolean:
         return bool
-    if column.type == "datetime":
+    if column.is_datetime:
         return datetime
-    if column.type in ("integer", "float"):
-        kind: Any = int if column.type == "integer" else float
+    if column.is_number:
+        kind: Any = int if column.is_integer else float
         bounds = _limits(column)
         return Annotated[kind, msgspec.Meta(**bounds)] if bounds else kind
     if column.values is not None:
@@ -216,13 +216,13 @@ def msgspec_type(column: Column) -> Any:
 
 def pydantic_type(column: Column) -> Any:
     """Return the type that pydantic checks a column's values with; equal to msgspec's."""
-    if column.type == "boolean":
+    if column.is_boolean:
         return Annotated[bool, Field(strict=True)]
-    if column.type == "datetime":
+    if column.is_datetime:
         return Annotated[datetime, BeforeValidator(_moment)]
-    if column.type in ("integer", "float"):
+    if column.is_number:
         field = Field(strict=True, **_limits(column))
-        if column.type == "float":
+        if column.is_float:
             return Annotated[float, field]
         return Annotated[int, field, BeforeValidator(_whole)]
     if column.values is not None:
@@ -232,11 +232,11 @@ def pydantic_type(column: Column) -> Any:
 
 def example(column: Column) -> Any:
     """Return a valid value of a column."""
-    if column.type == "boolean":
+    if column.is_boolean:
         return True
-    if column.type == "datetime":
+    if column.is_datetime:
         return "2013-07-01T08:30:00"
-    if column.type in ("integer", "float"):
+    if column.is_number:
         bounds = _bounds(column)
         low, high = bounds.get("ge"), bounds.get("le")
         if low is None and high is None:
@@ -245,7 +245,7 @@ def example(column: Column) -> Any:
             middle = low if low is not None else high  # type: ignore[assignment]  # one is a number
         else:
             middle = low + (high - low) / 4
-        return round(middle) if column.type == "integer" else round(float(middle), 2)
+        return round(middle) if column.is_integer else round(float(middle), 2)
     return str(column.values[0]) if column.values else "text"
 
 
@@ -253,12 +253,12 @@ def _bounds(column: Column) -> dict[str, Any]:
     bounds: dict[str, Any] = {}
     for key, value in (("ge", column.min), ("le", column.max)):
         if isinstance(value, int | float):
-            bounds[key] = int(value) if column.type == "integer" else float(value)
+            bounds[key] = int(value) if column.is_integer else float(value)
     return bounds
 
 
 def _limits(column: Column) -> dict[str, Any]:
-    return (WHOLE if column.type == "integer" else {}) | _bounds(column)
+    return (WHOLE if column.is_integer else {}) | _bounds(column)
 
 
 def _is_escaped(name: str) -> bool:

@@ -9,239 +9,192 @@ import shutil
 import tempfile
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ..config import Config
-from ..data import ingest
-from ..data import tables as utils
-from ..data.checks import Violations, cast, check, check_names
+from ..data import ingest, tables
+from ..data.checks import cast, check, check_names
 from ..data.leaks import suspects
-from ..data.schema import Schema, class_labels, load_schema
+from ..data.schema import Schema, class_labels, load_schema, value_kinds
 from ..data.statistics import Statistics
+from ..data.utils import ahead
+from ..data.violations import Violations
 from ..errors import UserError
-from ..features import FEATURES, needed_columns
+from ..features import needed_columns
 from ..utils.files import write_json
 from ..utils.progress import progress
-from .preprocessor import InputSpec, Preprocessor, Source
+from .preprocessor import InputSpec, Preprocessor, input_specs
 from .processed import PREPROCESSOR, ROW, SUMMARY, TARGET, Summary, set_path
-from .split import SPLITS, split_rows, split_rule
+from .settings_check import check_settings
+from .split import SPLITS, SplitRule, split_rows, split_rule
 from .transforms import encode_category, encode_datetime, encode_number
 
 GOLDEN_ROWS = 20
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """The ingested table, and how it is read."""
+
+    path: Path
+    schema: Schema
+    batch_rows: int
+    rows: int
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[tuple[Any, Any, Any]]:
+        """Give each batch as read, typed by the schema, and the masks of unreadable values."""
+        nulls = self.schema.null_values
+        for frame in ahead(tables.iter_batches(self.path, self.batch_rows, nulls, columns)):
+            yield frame, *cast(frame, self.schema.columns)
+
+
+@dataclass
+class FirstPass:
+    """What the first pass gathers.
+
+    Attributes:
+        statistics: Of the training rows.
+        class_counts: How many training rows each class has; empty for regression.
+        missing_target: Rows without a target.
+    """
+
+    statistics: Statistics
+    class_counts: Tally[str]
+    missing_target: int = 0
 
 
 def run(config: Config) -> Summary:
     """Turn the ingested table into train, validation and test sets and a fitted preprocessor.
 
     Raises:
-        UserError: The table breaks its schema, a split would be empty, a feature reproduces the
-            target, or settings name columns that are not there. Nothing has been written then.
+        UserError: The table breaks its schema, a split would be empty, a feature has a mistake or
+            reproduces the target, or settings name columns that are not there. Nothing has been
+            written then.
     """
     schema = load_schema(config.paths.schema_)
-    _check_settings(config, schema)
+    check_settings(config.task, config.split, config.features.derived, schema)
     path, entry = ingest.raw_file(config)
-    statistics, missing, classes = _fit(config, schema, path)
-    preprocessor = _plan(config, schema, statistics, classes)
-    sample = statistics.sample.frame()
+    raw = RawTable(path, schema, config.data.batch_rows, entry.rows)
+    specs = input_specs(schema, config.features.derived)
+    rule = split_rule(config.split, schema)
+    first = _first_pass(raw, specs, rule, config.task == "classification")
+    preprocessor = Preprocessor(
+        task=config.task,
+        target=schema.target,
+        classes=_classes(raw, first) if config.task == "classification" else None,
+        ids=tuple(schema.ids),
+        time=schema.time,
+        null_values=schema.null_values,
+        columns=schema.subset(needed_columns(schema.features, config.features.derived)),
+        inputs=_fit(specs, schema, first.statistics, config.features.max_categories),
+        schema_hash=schema.hash,
+    )
+    sample = first.statistics.sample.frame()
     _refuse_leaks(preprocessor, sample, config.features.trusted)
-    names = list(preprocessor.columns)
-    golden = [_plain(row) for row in sample.select(names).head(GOLDEN_ROWS).iter_rows(named=True)]
-
-    target = config.paths.processed
-    target.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".part-", dir=target))
-    try:
-        rows, unseen = _write(config, schema, preprocessor, path, folder, entry.rows)
-        empty = [name for name in SPLITS if rows[name] == 0]
-        if empty:
-            raise UserError(
-                f"no rows left for {', '.join(empty)} (rows: {rows}; {missing:,} without a target, "
-                f"{unseen:,} with a class that is not in train). Change `split` in the config."
-            )
+    golden = sample.select(list(preprocessor.columns)).head(GOLDEN_ROWS).iter_rows(named=True)
+    with _folder_beside(config.paths.processed) as folder:
+        rows, unseen = _second_pass(raw, preprocessor, rule, folder)
+        _refuse_empty(rows, first.missing_target, unseen)
         summary = Summary(
             rows=rows,
             raw_rows=entry.rows,
-            missing_target=missing,
+            missing_target=first.missing_target,
             unseen_class=unseen,
             data_sha256=entry.sha256,
             schema_hash=schema.hash,
             preprocessor_hash=preprocessor.hash,
-            golden=golden,
+            golden=[_plain(row) for row in golden],
         )
         preprocessor.save(folder / PREPROCESSOR)
         write_json(folder / SUMMARY, asdict(summary))
+    return summary
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """Give a temporary folder whose files move to `target` at the end, if nothing was raised."""
+    target.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".part-", dir=target))
+    try:
+        yield folder
         for path in sorted(folder.iterdir(), key=lambda path: path.name == SUMMARY):
             os.replace(path, target / path.name)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return summary
 
 
-def _check_settings(config: Config, schema: Schema) -> None:
-    target = schema.columns[schema.target]
-    if config.task == "regression" and target.type not in ("integer", "float"):
-        raise UserError(
-            f"task: regression needs a number, but {schema.target} is a {target.type} column", 2
-        )
-    if config.task == "classification" and target.type == "float":
-        raise UserError(
-            f"task: classification needs classes, but {schema.target} is a float column", 2
-        )
-    if config.split.by == "time" and schema.time is None:
-        raise UserError("split.by: time needs a column with role: time in the schema", 2)
-    if config.split.by == "group" and config.split.group not in schema.columns:
-        raise UserError(f"split.group: the schema has no column {config.split.group!r}", 2)
-    allowed = {*schema.features, *([schema.time] if schema.time else [])}
-    for name in config.features.derived:
-        if name not in FEATURES:
-            known = ", ".join(FEATURES)
-            raise UserError(
-                f"features.derived: no feature {name!r} in features/feature_funcs.py "
-                f"(there: {known})",
-                2,
-            )
-        if name in schema.columns:
-            raise UserError(f"derived feature {name!r} has the name of a column; rename it", 2)
-        for column in FEATURES[name].columns:
-            if column not in schema.columns:
-                raise UserError(
-                    f"derived feature {name!r} needs column {column!r}, which the schema lacks", 2
-                )
-            if column not in allowed:
-                role = schema.columns[column].role
-                raise UserError(
-                    f"derived feature {name!r} uses {column!r}, whose role is {role}: only columns "
-                    "known at prediction time (feature, time) may become features",
-                    2,
-                )
-
-
-def _batches(
-    config: Config, schema: Schema, path: Path, columns: Sequence[str] | None = None
-) -> Iterator[tuple[pl.DataFrame, Any, Any]]:
-    batches = utils.iter_batches(path, config.data.batch_rows, schema.null_values, columns)
-    for frame in utils.ahead(batches):
-        yield frame, *cast(frame, schema.columns)
-
-
-def _inputs(config: Config, schema: Schema) -> tuple[dict[str, pl.Expr], dict[str, pl.Expr]]:
-    """Return the inputs that are numbers and those that are categories, before encoding."""
-    types = {name: column.type for name, column in schema.columns.items()}
-    numbers, categories = {}, {}
-    for name in schema.features:
-        if types[name] in ("category", "string"):
-            categories[name] = pl.col(name)
-        else:
-            numbers[name] = (
-                encode_datetime(pl.col(name)) if types[name] == "datetime" else pl.col(name)
-            )
-    for name in config.features.derived:
-        kind = categories if FEATURES[name].kind == "category" else numbers
-        kind[name] = FEATURES[name].expression(types)
-    return numbers, categories
-
-
-def _fit(
-    config: Config, schema: Schema, path: Path
-) -> tuple[Statistics, int, tuple[str, ...] | None]:
-    """First pass: check the rows and gather the training rows' statistics."""
-    _, categories = _inputs(config, schema)
-    statistics = Statistics(list(categories))
+def _first_pass(
+    raw: RawTable, specs: Sequence[InputSpec], rule: SplitRule, count_classes: bool
+) -> FirstPass:
+    """Check every row and gather the training rows' statistics."""
+    schema = raw.schema
+    kinds = value_kinds(schema.columns)
+    categories = {item.name: item.raw(kinds) for item in specs if item.kind == "category"}
+    kept = [schema.target, *schema.features, *([schema.time] if schema.time else [])]
+    first = FirstPass(Statistics(list(categories)), Tally())
     violations = Violations()
-    check_names(utils.column_names(path), schema.columns, violations)
+    check_names(tables.column_names(raw.path), schema.columns, violations)
     if violations:
-        raise UserError(violations.message(path))
-    raw = [schema.target, *schema.features, *([schema.time] if schema.time else [])]
-    missing = 0
-    seen: Tally[str] = Tally()
-    with progress("check and fit", utils.count_rows(path), "rows") as bar:
-        for frame, typed, failed in _batches(config, schema, path):
+        raise UserError(violations.message(raw.path))
+    with progress("check and fit", tables.count_rows(raw.path), "rows") as bar:
+        for frame, typed, failed in raw.batches():
             start = violations.rows
             check(frame, typed, failed, schema.columns, violations)
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             known = typed[schema.target].is_not_null()
-            missing += typed.height - int(known.sum())
-            train = known & pl.Series(split_rows(split_rule(config.split, schema), typed) == 0)
-            part = typed.select(raw).filter(train)
-            if config.task == "classification":
+            first.missing_target += typed.height - int(known.sum())
+            train = known & pl.Series(split_rows(rule, typed) == 0)
+            part = typed.select(kept).filter(train)
+            if count_classes:
                 tally = part[schema.target].value_counts()
-                seen.update(dict(tally.cast({schema.target: pl.String}).iter_rows()))
-            statistics.add(part.select(**categories), part, row.filter(train))
+                first.class_counts.update(dict(tally.cast({schema.target: pl.String}).iter_rows()))
+            first.statistics.add(part.select(**categories), part, row.filter(train))
             bar.update(frame.height)
     if violations:
-        raise UserError(violations.message(path))
-    if statistics.rows == 0:
-        raise UserError(f"{path}: no rows left for train. Change `split` in the config.")
-    classes = None
-    if config.task == "classification":
-        listed = class_labels(schema.columns[schema.target])
-        classes = tuple(name for name in listed if name in seen) if listed else tuple(sorted(seen))
-        if len(classes) < 2:
-            raise UserError(
-                f"{path}: the training rows have one class only ({', '.join(classes)}), and there "
-                "is nothing to learn. Change `split` in the config."
-            )
-    return statistics, missing, classes
+        raise UserError(violations.message(raw.path))
+    if first.statistics.rows == 0:
+        raise UserError(f"{raw.path}: no rows left for train. Change `split` in the config.")
+    return first
 
 
-def _plan(
-    config: Config, schema: Schema, statistics: Statistics, classes: tuple[str, ...] | None
-) -> Preprocessor:
-    numbers, categories = _inputs(config, schema)
-    sample = statistics.sample.frame().select(
-        expression.cast(pl.Float64).fill_nan(None).alias(name)
-        for name, expression in numbers.items()
-    )
-    medians, means, stds = (
-        part.row(0, named=True) for part in (sample.median(), sample.mean(), sample.std())
-    )
-    inputs = []
-    for name in [*schema.features, *config.features.derived]:
-        source = _source(schema, name)
-        if name in categories:
-            levels = statistics.counters[name].most_common(config.features.max_categories)
-            inputs.append(InputSpec(name=name, kind="category", source=source, levels=levels))
-        else:
-            inputs.append(
-                InputSpec(
-                    name=name,
-                    kind="number",
-                    source=source,
-                    median=medians[name] or 0.0,
-                    mean=means[name] or 0.0,
-                    std=stds[name] or 0.0,
-                )
-            )
-    needed = needed_columns(schema.features, config.features.derived)
-    return Preprocessor(
-        task=config.task,
-        target=schema.target,
-        classes=classes,
-        ids=tuple(schema.ids),
-        time=schema.time,
-        null_values=schema.null_values,
-        columns=schema.subset(sorted(needed)),
-        inputs=tuple(inputs),
-        schema_hash=schema.hash,
-    )
+def _classes(raw: RawTable, first: FirstPass) -> tuple[str, ...]:
+    """Return the classes that the training rows have: in the schema's order, or sorted."""
+    counts = first.class_counts
+    labels = class_labels(raw.schema.columns[raw.schema.target])
+    classes = tuple(name for name in labels if name in counts) if labels else tuple(sorted(counts))
+    if len(classes) < 2:
+        raise UserError(
+            f"{raw.path}: the training rows have one class only ({', '.join(classes)}), and there "
+            "is nothing to learn. Change `split` in the config."
+        )
+    return classes
 
 
-def _source(schema: Schema, name: str) -> Source:
-    """Say how an input's raw column is read."""
-    if name not in schema.columns:
-        return "derived"
-    sources: dict[str, Source] = {
-        "boolean": "boolean",
-        "datetime": "datetime",
-        "category": "category",
-        "string": "category",
+def _fit(
+    specs: Sequence[InputSpec], schema: Schema, statistics: Statistics, max_categories: int
+) -> tuple[InputSpec, ...]:
+    """Fit the inputs: the levels of categories; median, mean and std of numbers."""
+    kinds = value_kinds(schema.columns)
+    numbers = []
+    for item in specs:
+        if item.kind == "number":
+            value = item.raw(kinds)
+            value = encode_datetime(value) if item.source == "datetime" else value
+            numbers.append(value.cast(pl.Float64).fill_nan(None).alias(item.name))
+    sample = statistics.sample.frame().select(numbers)
+    fitted: dict[str, dict[str, Any]] = {
+        name: {"levels": counter.most_common(max_categories)}
+        for name, counter in statistics.counters.items()
     }
-    return sources.get(schema.columns[name].type, "number")
+    for column in sample:
+        median, mean, std = column.median(), column.mean(), column.std()
+        fitted[column.name] = {"median": median or 0.0, "mean": mean or 0.0, "std": std or 0.0}
+    return tuple(item.model_copy(update=fitted[item.name]) for item in specs)
 
 
 def _refuse_leaks(
@@ -249,17 +202,19 @@ def _refuse_leaks(
 ) -> None:
     """Raise where one input alone tells the target."""
     names = [item.name for item in preprocessor.inputs]
-    found = suspects(
+    scores = suspects(
         preprocessor.transform(sample),
         names,
         preprocessor.categorical,
         sample[preprocessor.target],
         preprocessor.task,
     )
-    if found := [pair for pair in found if pair[0] not in trusted]:
-        lines = [
-            f"  {name}: score {score:.4f} of 1 without any other column" for name, score in found
-        ]
+    lines = [
+        f"  {name}: score {score:.4f} of 1 without any other column"
+        for name, score in scores
+        if name not in trusted
+    ]
+    if lines:
         raise UserError(
             "a feature reproduces the target, as a column does that is known only afterwards:\n"
             + "\n".join(lines)
@@ -268,37 +223,51 @@ def _refuse_leaks(
         )
 
 
+def _refuse_empty(rows: dict[str, int], missing: int, unseen: int) -> None:
+    """Raise where a set has no rows."""
+    empty = [name for name in SPLITS if rows[name] == 0]
+    if empty:
+        raise UserError(
+            f"no rows left for {', '.join(empty)} (rows: {rows}; {missing:,} without a target, "
+            f"{unseen:,} with a class that is not in train). Change `split` in the config."
+        )
+
+
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as JSON takes it: datetimes as texts."""
     return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()}
 
 
-def _write(
-    config: Config, schema: Schema, preprocessor: Preprocessor, path: Path, folder: Path, total: int
+def _second_pass(
+    raw: RawTable, preprocessor: Preprocessor, rule: SplitRule, folder: Path
 ) -> tuple[dict[str, int], int]:
-    """Second pass: encode the rows and write the three sets."""
-    metadata = {"preprocessor_hash": preprocessor.hash, "schema_hash": schema.hash}
+    """Encode the rows and write the three sets.
+
+    Returns:
+        The rows of each set, and how many rows are left out since train lacks their class.
+    """
+    metadata = {"preprocessor_hash": preprocessor.hash, "schema_hash": preprocessor.schema_hash}
     keep = [*preprocessor.ids, *([preprocessor.time] if preprocessor.time else [])]
-    rule = split_rule(config.split, schema)
     columns = [*preprocessor.columns, *keep, *rule.columns, preprocessor.target]
     encoded = [*keep, _target(preprocessor).alias(TARGET), *preprocessor.expressions()]
     rows = dict.fromkeys(SPLITS, 0)
     unseen = start = 0
     with ExitStack() as stack:
         writers = [
-            stack.enter_context(utils.ParquetWriter(set_path(folder, split), metadata))
+            stack.enter_context(tables.ParquetWriter(set_path(folder, split), metadata))
             for split in SPLITS
         ]
-        bar = stack.enter_context(progress("transform", total, "rows"))
-        for _, typed, _ in _batches(config, schema, path, columns):
+        bar = stack.enter_context(progress("transform", raw.rows, "rows"))
+        for _, typed, _ in raw.batches(columns):
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             start += typed.height
             # Lazily, so that what several inputs have in common is computed once.
-            coded = typed.lazy().select(encoded).collect().insert_column(0, row)
-            usable = coded[TARGET].is_not_nan()
-            unseen += int((typed[schema.target].is_not_null() & ~usable).sum())
-            split = pl.Series(split_rows(split_rule(config.split, schema), typed))
+            x = typed.lazy().select(encoded).collect().insert_column(0, row)
+            usable = x[TARGET].is_not_nan()
+            unseen += int((typed[preprocessor.target].is_not_null() & ~usable).sum())
+            split = pl.Series(split_rows(rule, typed))
             for i, (name, writer) in enumerate(zip(SPLITS, writers, strict=True)):
-                part = coded.filter(usable & (split == i))
+                part = x.filter(usable & (split == i))
                 rows[name] += part.height
                 writer.write(part)
             bar.update(typed.height)

@@ -5,7 +5,7 @@ the server a function of one row; a property test holds both equal.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ..data.schema import Column
+from ..data.schema import Column, Schema, ValueKind, value_kinds
 from ..features import FEATURES
 from . import transforms
 from .transforms import Floats
@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # the server encodes single rows and does without polars
 
 DESIGN_LEVELS = 50  # one-hot columns at most, the most frequent; the rest are all zeros
 DESIGN_CLIP = 10.0  # standard deviations
-
 
 Source = Literal["number", "boolean", "datetime", "category", "derived"]
 
@@ -37,7 +36,7 @@ class InputSpec(BaseModel):
     name: str
     kind: Literal["number", "category"]
     source: Source
-    levels: tuple[str, ...] = ()  # categories, the most frequent first; a code is a position
+    levels: tuple[str, ...] = ()  # categories, the most frequent first; their positions are x
     median: float = 0.0
     mean: float = 0.0
     std: float = 0.0
@@ -46,6 +45,42 @@ class InputSpec(BaseModel):
     def design_width(self) -> int:
         """How many columns of the design matrix it becomes."""
         return min(len(self.levels), DESIGN_LEVELS) if self.kind == "category" else 1
+
+    def raw(self, kinds: Mapping[str, ValueKind]) -> "pl.Expr":
+        """Return the input before it is encoded, as an expression over a typed batch."""
+        import polars as pl
+
+        if self.source == "derived":
+            return FEATURES[self.name].expression(kinds)
+        return pl.col(self.name)
+
+    def encoded(self, kinds: Mapping[str, ValueKind]) -> "pl.Expr":
+        """Return the input as float32, named like it; NaN is missing."""
+        column = self.raw(kinds)
+        if self.kind == "category":
+            column = transforms.encode_category(column, self.levels)
+        elif self.source == "datetime":
+            column = transforms.encode_datetime(column)
+        else:
+            column = transforms.encode_number(column)
+        return column.alias(self.name)
+
+
+def input_specs(schema: Schema, derived: Sequence[str]) -> list[InputSpec]:
+    """Say what the inputs of a schema are, before anything is fitted: their kinds and sources."""
+    columns = [_of_column(name, schema.columns[name]) for name in schema.features]
+    return columns + [
+        InputSpec(name=name, kind=FEATURES[name].kind, source="derived") for name in derived
+    ]
+
+
+def _of_column(name: str, column: Column) -> InputSpec:
+    if column.is_text:
+        return InputSpec(name=name, kind="category", source="category")
+    source: Source = "number"
+    if column.is_boolean or column.is_datetime:
+        source = "boolean" if column.is_boolean else "datetime"
+    return InputSpec(name=name, kind="number", source=source)
 
 
 class Preprocessor(BaseModel):
@@ -70,7 +105,7 @@ class Preprocessor(BaseModel):
 
     @cached_property
     def categorical(self) -> list[int]:
-        """Positions of the inputs that are category codes."""
+        """Positions of the inputs that are categories."""
         return [i for i, item in enumerate(self.inputs) if item.kind == "category"]
 
     @property
@@ -80,23 +115,8 @@ class Preprocessor(BaseModel):
 
     def expressions(self) -> "list[pl.Expr]":
         """Return one float32 expression for each input, over a typed batch."""
-        import polars as pl
-
-        types = {name: column.type for name, column in self.columns.items()}
-        result = []
-        for item in self.inputs:
-            if item.source == "derived":
-                column = FEATURES[item.name].expression(types)
-            else:
-                column = pl.col(item.name)
-            if item.kind == "category":
-                column = transforms.encode_category(column, item.levels)
-            elif item.source == "datetime":
-                column = transforms.encode_datetime(column)
-            else:
-                column = transforms.encode_number(column)
-            result.append(column.alias(item.name))
-        return result
+        kinds = value_kinds(self.columns)
+        return [item.encoded(kinds) for item in self.inputs]
 
     def transform(self, typed: "pl.DataFrame") -> Floats:
         """Transform a typed batch.
@@ -105,7 +125,7 @@ class Preprocessor(BaseModel):
             typed: n rows with at least the preprocessor's columns, typed by the schema.
 
         Returns:
-            Array (n, inputs), C order; NaN is missing, categories are codes.
+            Array (n, inputs), C order; NaN is missing, a category is its position in `levels`.
         """
         # Lazily, so that what several inputs have in common is computed once.
         x = typed.lazy().select(self.expressions()).collect()
@@ -117,8 +137,8 @@ class Preprocessor(BaseModel):
         The function takes plain values (number, text, bool, naive datetime or None) by column name
         and equals `transform` on a batch of one row.
         """
-        types = {name: column.type for name, column in self.columns.items()}
-        steps = [_row_step(item, types) for item in self.inputs]
+        kinds = value_kinds(self.columns)
+        steps = [_row_step(item, kinds) for item in self.inputs]
         return lambda row: [step(row) for step in steps]
 
     def design_matrix(self, x: Floats) -> Floats:
@@ -145,7 +165,7 @@ class Preprocessor(BaseModel):
         """Turn a row from JSON into the values that `compile_row` takes: dates become datetimes."""
         return {
             name: datetime.fromisoformat(row[name])
-            if column.type == "datetime" and row[name] is not None
+            if column.is_datetime and row[name] is not None
             else row[name]
             for name, column in self.columns.items()
         }
@@ -160,17 +180,20 @@ class Preprocessor(BaseModel):
         return cls.model_validate_json(path.read_bytes())
 
 
-def _row_step(item: InputSpec, types: Mapping[str, str]) -> Callable[[Mapping[str, Any]], float]:
+def _row_step(
+    item: InputSpec, kinds: Mapping[str, ValueKind]
+) -> Callable[[Mapping[str, Any]], float]:
+    """Return the function of a row that gives one input, NaN where it is missing."""
     nan = float("nan")
     name = item.name
-    code = {level: float(i) for i, level in enumerate(item.levels)}.get
+    position = {level: float(i) for i, level in enumerate(item.levels)}.get
     if item.source == "derived":
-        value = FEATURES[name].row_function(types)
+        value = FEATURES[name].row_function(kinds)
         if item.kind == "category":
-            return lambda row: code(value(row), nan)
+            return lambda row: position(value(row), nan)
         return lambda row: nan if (v := value(row)) is None else v
     if item.kind == "category":
-        return lambda row: code(row[name], nan)
+        return lambda row: position(row[name], nan)
     if item.source == "datetime":
         epoch = datetime(1970, 1, 1)
         day = transforms.DAY_MICROSECONDS

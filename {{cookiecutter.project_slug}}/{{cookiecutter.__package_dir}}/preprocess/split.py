@@ -60,7 +60,7 @@ def split_rows(rule: SplitRule, typed: "pl.DataFrame") -> np.ndarray:
     """
     import polars as pl
 
-    from ..data.tables import stable_hash
+    from ..data.utils import stable_hash
 
     content = typed.select(rule.columns)
     if rule.by == "time":

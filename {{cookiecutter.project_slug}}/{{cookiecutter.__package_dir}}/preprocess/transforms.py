@@ -39,8 +39,8 @@ def encode_category(column: "pl.Expr", levels: Sequence[str]) -> "pl.Expr":
 
     if not levels:
         return pl.lit(float("nan"), dtype=pl.Float32)
-    codes = column.cast(pl.Enum(list(levels)), strict=False).to_physical()
-    return codes.cast(pl.Float32).fill_null(float("nan"))
+    position = column.cast(pl.Enum(list(levels)), strict=False).to_physical()
+    return position.cast(pl.Float32).fill_null(float("nan"))
 
 
 def impute(x: Floats, value: float) -> Floats:
@@ -60,7 +60,7 @@ def clip(x: Floats, limit: float) -> Floats:
     return np.clip(x, np.float32(-limit), np.float32(limit))
 
 
-def one_hot(codes: Floats, levels: int) -> Floats:
-    """Return an (n, levels) array with a 1 at each row's code; NaN and higher codes are all 0."""
-    hot: Floats = (codes[:, None] == np.arange(levels)).astype(np.float32)
+def one_hot(x: Floats, levels: int) -> Floats:
+    """Return an (n, levels) array with a 1 at each row's level; NaN and higher levels are all 0."""
+    hot: Floats = (x[:, None] == np.arange(levels)).astype(np.float32)
     return hot

@@ -1,6 +1,5 @@
 """`schema infer` on tables nobody has described, each then trained and evaluated with no edit."""
 
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,9 @@ from typer.testing import CliRunner
 
 from {{ cookiecutter.package_name }}.cli import app
 from {{ cookiecutter.package_name }}.config import DEFAULT, load_config
-from {{ cookiecutter.package_name }}.data import schema_inference as infer
+from {{ cookiecutter.package_name }}.data import scaffold
 from {{ cookiecutter.package_name }}.data.schema import Schema, load_schema
-from {{ cookiecutter.package_name }}.data.statistics import Sample
+from {{ cookiecutter.package_name }}.data.schema_inference import infer
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
@@ -21,53 +20,15 @@ N = 400
 DRAW = np.random.default_rng(0)
 
 
-def table() -> pl.DataFrame:
-    """Ids, dates, text, gaps, a constant, a leak, odd names."""
-    x = DRAW.normal(size=N)
-    kind = DRAW.choice(["a", "b", "c"], N)
-    start = datetime(2023, 1, 1)
-    return pl.DataFrame(
-        {
-            "Kunden-Nr.": [f"K{i:05d}" for i in range(N)],
-            "Datum": [
-                (start + timedelta(hours=13 * i)).strftime("%d.%m.%Y %H:%M") for i in range(N)
-            ],
-            "Größe (cm)": [None if i % 9 == 0 else round(v, 3) for i, v in enumerate(x)],
-            "a.b": kind,
-            "n?": ["?" if i % 7 == 0 else str(i % 50) for i in range(N)],
-            "Notiz": [f"Text {i} von {v:.3f} mit vielen Worten" for i, v in enumerate(x)],
-            "fest": [1] * N,
-            "danach": [3 * v + 2 for v in x + (kind == "a") + 0.0],
-            "Umsatz €": [None if i % 11 == 0 else v for i, v in enumerate(x + (kind == "a") + 0.0)],
-        }
-    )
-
-
-def inferred(frame: pl.DataFrame, target: str, separator: str = ",") -> Schema:
+def scaffolded(frame: pl.DataFrame, target: str, separator: str = ",") -> Schema:
     frame.write_csv("table.csv", separator=separator)
-    infer.run(Path("table.csv"), target, DEFAULT)
+    scaffold.run(Path("table.csv"), target, DEFAULT)
     return load_schema(Path("configs/schema.yml"))
 
 
-def test_roles_types_and_gaps(folder: Path) -> None:
-    schema = inferred(table(), "Umsatz €", ";")
-    found = {name: (column.type, column.role) for name, column in schema.columns.items()}
-    assert found == {
-        "Kunden-Nr.": ("string", "id"),
-        "Datum": ("datetime", "time"),
-        "Größe (cm)": ("float", "feature"),
-        "a.b": ("category", "feature"),
-        "n?": ("integer", "feature"),
-        "Notiz": ("string", "ignore"),
-        "fest": ("integer", "ignore"),
-        "danach": ("float", "leak"),
-        "Umsatz €": ("float", "target"),
-    }
-    assert schema.columns["Datum"].format == "%d.%m.%Y %H:%M"
-    assert schema.columns["a.b"].values == ("a", "b", "c")
-    assert schema.columns["Größe (cm)"].nullable
-    assert not schema.columns["a.b"].nullable
-    assert "?" in schema.null_values
+def test_schema_and_configuration_are_written(folder: Path, odd_table: pl.DataFrame) -> None:
+    schema = scaffolded(odd_table, "Umsatz €", ";")
+    assert schema == infer(Path("table.csv"), "Umsatz €").schema
     config = load_config(environ={})
     assert config.task == "regression"
     assert config.split.by == "time"
@@ -85,18 +46,20 @@ def test_roles_types_and_gaps(folder: Path) -> None:
         ([i / 7 for i in range(400)], "regression"),
     ],
 )
-def test_task_follows_the_target(folder: Path, values: list[object], task: str) -> None:
-    inferred(pl.DataFrame({"x": DRAW.normal(size=N), "y": values}), "y")
+def test_the_configured_task_follows_the_target(
+    folder: Path, values: list[object], task: str
+) -> None:
+    scaffolded(pl.DataFrame({"x": DRAW.normal(size=N), "y": values}), "y")
     assert load_config(environ={}).task == task
 
 
-def test_former_files_are_kept(folder: Path) -> None:
+def test_former_files_are_kept(folder: Path, odd_table: pl.DataFrame) -> None:
     before = Path("configs/schema.yml").read_text(encoding="utf-8")
     Path("model_card.md").write_text("of the former data", encoding="utf-8")
-    inferred(table(), "Umsatz €")
+    scaffolded(odd_table, "Umsatz €")
     assert Path("configs/schema.yml.bak").read_text(encoding="utf-8") == before
     assert Path("model_card.md.bak").read_text(encoding="utf-8") == "of the former data"
-    inferred(table(), "Umsatz €")
+    scaffolded(odd_table, "Umsatz €")
     assert Path("configs/schema.yml.bak").read_text(encoding="utf-8") == before
     assert Path("configs/schema.yml.bak2").exists()
 
@@ -116,31 +79,25 @@ def test_hopeless_tables_are_refused(folder: Path, frame: pl.DataFrame, named: s
     before = sorted(folder.rglob("*"))
     frame.write_csv("table.csv")
     with pytest.raises(UserError, match=named):
-        infer.run(Path("table.csv"), "y", DEFAULT)
+        scaffold.run(Path("table.csv"), "y", DEFAULT)
     assert sorted(folder.rglob("*")) == sorted([*before, folder / "table.csv"])
 
 
-def test_duplicate_names_are_refused(folder: Path) -> None:
-    Path("table.csv").write_text("a,a,y\n1,2,3\n", encoding="utf-8")
-    with pytest.raises(UserError, match="same name"):
-        infer.run(Path("table.csv"), "y", DEFAULT)
-
-
-def test_type_that_fails_late_is_widened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Sample, "__init__", small_sample)
-    x = ["1"] * 3000
-    x[2718] = "one"
-    frame = pl.DataFrame({"x": x, "z": DRAW.normal(size=3000), "y": [0, 1, 1] * 1000})
-    assert inferred(frame, "y").columns["x"].type == "category"
-
-
-def small_sample(self: Sample) -> None:
-    self.size, self.seed, self.rows = 50, 0, None
+def test_decisions_state_numbers_that_hold(folder: Path, odd_table: pl.DataFrame) -> None:
+    scaffolded(odd_table, "Umsatz €")
+    text = Path("EDA_DECISIONS.md").read_text(encoding="utf-8")
+    assert "## ED-01: `Kunden-Nr.` is an id and no feature" in text
+    assert "`fest` is left out" in text
+    share = 1 - odd_table["Größe (cm)"].null_count() / N
+    assert "`Größe (cm)` stays a feature though it has gaps" in text
+    assert f"Value: {share:.4g}\nThreshold: >= 0.8" in text
 
 
 @pytest.mark.parametrize("target", ["Umsatz €", "a.b"])
-def test_own_table_runs_from_ingest_to_evaluate(folder: Path, target: str) -> None:
-    inferred(table(), target)
+def test_own_table_runs_from_ingest_to_evaluate(
+    folder: Path, odd_table: pl.DataFrame, target: str
+) -> None:
+    scaffolded(odd_table, target)
     update_yaml(DEFAULT, {"evaluate.bootstrap": 10, "train.params": {"n_estimators": 10}})
     result = CliRunner().invoke(app, ["all"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -152,32 +109,19 @@ def test_own_table_runs_from_ingest_to_evaluate(folder: Path, target: str) -> No
     assert written["prediction"].null_count() == 0
 
 
-def test_the_yes_is_named_and_comes_last(folder: Path) -> None:
+def test_the_positive_class_is_named_and_comes_last(folder: Path) -> None:
     values = DRAW.permutation(["ja", "nein", "nein"] * 100)
     pl.DataFrame({"x": DRAW.normal(size=300), "y": values}).write_csv("table.csv")
-    found = infer.run(Path("table.csv"), "y", DEFAULT)
-    assert load_schema(found.schema).columns["y"].values == ("nein", "ja")
-    assert any("'ja' counts as the yes" in note for note in found.notes)
-
-
-def test_decimal_commas_are_named(folder: Path) -> None:
-    frame = pl.DataFrame(
-        {
-            "size": [f"{v:.2f}".replace(".", ",") for v in DRAW.normal(size=N)],
-            "x": DRAW.normal(size=N),
-            "y": [0, 1] * (N // 2),
-        }
-    )
-    frame.write_csv("table.csv", separator=";")
-    notes = infer.run(Path("table.csv"), "y", DEFAULT).notes
-    assert any("size" in note and "decimal comma" in note for note in notes)
+    written = scaffold.run(Path("table.csv"), "y", DEFAULT)
+    assert load_schema(written.schema).columns["y"].values == ("nein", "ja")
+    assert any("'ja' counts as the yes" in note for note in written.notes)
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits"])
 def test_tables_of_scikit_learn(folder: Path, name: str) -> None:
     known = getattr(datasets, f"load_{name}")()
     columns = dict(zip(map(str, known.feature_names), known.data.T, strict=True))
-    schema = inferred(pl.DataFrame(columns | {"target": known.target}), "target")
+    schema = scaffolded(pl.DataFrame(columns | {"target": known.target}), "target")
     task = "regression" if name == "diabetes" else "classification"
     assert load_config(environ={}).task == task
     assert not schema.leaks

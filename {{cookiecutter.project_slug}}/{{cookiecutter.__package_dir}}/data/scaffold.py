@@ -1,0 +1,194 @@
+"""`schema infer`: make this a project of a table of your own.
+
+Writes its schema, points the configuration at it, and notes the decisions in EDA_DECISIONS.md.
+What stood there before is kept beside it with the ending `.bak`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ..config import load_config
+from ..utils.files import sha256, write_text
+from ..utils.yaml import update_yaml
+from .column_guess import Guess
+from .decisions import decisions
+from .schema import Schema, class_labels
+from .schema_inference import InferredSchema, infer
+
+SLICE_LEVELS = 20
+DECISIONS = Path("EDA_DECISIONS.md")
+OUTDATED = (Path("model_card.md"), DECISIONS)  # they speak of another table
+HEADER = """\
+# The columns of {name}, as `schema infer` found them. Read it once: a wrong role costs more than a
+# wrong number. Ranges are those of the file, widened by half their width.
+#
+# type: integer, float, boolean, category, string or datetime
+# role: feature, target, id, time, leak (known only after the moment of prediction) or ignore
+"""
+
+
+@dataclass(frozen=True)
+class Scaffolded:
+    """What was written.
+
+    Attributes:
+        schema: The schema's path.
+        notes: What a person should look at, a line each.
+        kept: Former files under their new names.
+    """
+
+    schema: Path
+    notes: list[str]
+    kept: list[Path]
+
+
+def run(file: Path, target: str, config: Path) -> Scaffolded:
+    """Write the schema of `file` and point the configuration at it.
+
+    Former files are kept beside the new ones with the ending `.bak`.
+
+    Args:
+        file: CSV or parquet.
+        target: The column to predict.
+        config: The configuration to change; `paths.schema` in it says where the schema goes.
+
+    Raises:
+        UserError: The file cannot be read, or the target is missing or cannot be learned. Nothing
+            has been written then.
+    """
+    schema_path = load_config(config).paths.schema_
+    inferred = infer(file, target)
+    split, split_note = _split(inferred)
+    text = _schema_yaml(inferred.schema, inferred.guesses, file.name)
+    settings = {
+        "task": inferred.task,
+        "data.source": _relative(file),
+        "data.sha256": sha256(file),
+        **{f"split.{key}": value for key, value in split.items()},
+        "features.derived": _flow([]),
+        "features.trusted": None,
+        "evaluate.slices": _flow(_slices(inferred.guesses)),
+    }
+    kept = [_keep(path) for path in (schema_path, config) if path.exists()]
+    kept += [_keep(path, move=True) for path in OUTDATED if path.exists()]
+    write_text(schema_path, text)
+    update_yaml(config, settings)
+    write_text(DECISIONS, decisions(file.name, inferred))
+    return Scaffolded(schema_path, _notes(inferred, split_note, schema_path), kept)
+
+
+def _notes(inferred: InferredSchema, split_note: str, schema_path: Path) -> list[str]:
+    """Say what was inferred: the task, the positive class, then column by column."""
+    schema, target = inferred.schema, inferred.schema.target
+    notes = [
+        f"{inferred.task}: predict {target!r} from {len(schema.features)} columns, {split_note}"
+    ]
+    labels = class_labels(schema.columns[target])
+    if inferred.classes == 2 and labels:
+        notes.append(
+            f"{target}: {labels[-1]!r} counts as the yes (precision, recall, threshold); swap "
+            f"`values` in {schema_path} to turn it round"
+        )
+    return notes + inferred.notes
+
+
+def _split(inferred: InferredSchema) -> tuple[dict[str, Any], str]:
+    """Choose a cut in time where there is a time column that allows it, else a random split.
+
+    Returns:
+        The settings below `split`, None where a key goes, and the choice in words.
+    """
+    share = 0.15 if inferred.rows >= 500 else 0.2
+    known, time = inferred.known, inferred.schema.time
+    if time is not None:
+        moments = known[time].sort()
+        cuts = [moments[int(moments.len() * part)] for part in (1 - 2 * share, 1 - share)]
+        val_from, test_from = (_whole_second(cut) for cut in cuts)
+        train = known.filter(pl.col(time) < val_from)
+        sizes = [
+            train.height,
+            known.filter(pl.col(time).is_between(val_from, test_from, "left")).height,
+            known.filter(pl.col(time) >= test_from).height,
+        ]
+        every_class = train[inferred.schema.target].n_unique() == inferred.classes
+        if min(sizes) >= 10 and (not inferred.classes or every_class):
+            split = {"by": "time", "val_from": val_from, "test_from": test_from}
+            gone = dict.fromkeys(("val_fraction", "test_fraction", "seed", "group"))
+            return split | gone, f"split in time at {val_from} and {test_from}"
+    split = {"by": "random", "val_fraction": share, "test_fraction": share, "seed": 0}
+    return split | {"val_from": None, "test_from": None, "group": None}, "split at random"
+
+
+def _whole_second(moment: datetime) -> datetime:
+    """Drop the fraction of a second: YAML shows the cut shorter."""
+    return moment.replace(microsecond=0)
+
+
+def _slices(guesses: dict[str, Guess]) -> list[str]:
+    """Return the first two features of few values: the report looks at them group by group."""
+    few = [
+        name
+        for name, guess in guesses.items()
+        if guess.role == "feature"
+        and (
+            guess.column.is_boolean
+            or (guess.column.is_category and 2 <= len(guess.values.counts) <= SLICE_LEVELS)
+        )
+    ]
+    return few[:2]
+
+
+def _schema_yaml(schema: Schema, guesses: dict[str, Guess], name: str) -> str:
+    """Return the schema as YAML, with the notes as comments."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+
+    columns = CommentedMap()
+    for column, declared in schema.columns.items():
+        entry = CommentedMap()
+        for key, value in declared.model_dump(mode="json", exclude_defaults=False).items():
+            if value is None or value == "":
+                continue
+            entry[key] = _flow(value) if isinstance(value, list) else value
+        columns[column] = entry
+        if guesses[column].note:
+            entry.yaml_add_eol_comment(guesses[column].note, "role")
+    document = CommentedMap(null_values=_flow(list(schema.null_values)), columns=columns)
+    yaml = YAML()
+    yaml.width = 100
+    yaml.allow_unicode = True
+    text = StringIO()
+    yaml.dump(document, text)
+    return HEADER.format(name=name) + text.getvalue()
+
+
+def _flow(values: list[Any]) -> Any:
+    """Return a list that YAML writes on one line."""
+    from ruamel.yaml.comments import CommentedSeq
+
+    sequence = CommentedSeq(values)
+    sequence.fa.set_flow_style()
+    return sequence
+
+
+def _relative(file: Path) -> str:
+    """Return how the configuration names a file: from the working directory where it is inside."""
+    resolved, here = file.resolve(), Path.cwd()
+    inside = resolved.is_relative_to(here)
+    return (resolved.relative_to(here) if inside else resolved).as_posix()
+
+
+def _keep(path: Path, move: bool = False) -> Path:
+    """Keep a file under the first free name that ends in .bak, .bak2, ..."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.bak{number if number > 1 else ''}")).exists():
+        number += 1
+    if move:
+        return path.rename(kept)
+    kept.write_bytes(path.read_bytes())
+    return kept

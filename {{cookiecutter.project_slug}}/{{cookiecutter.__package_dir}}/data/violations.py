@@ -1,0 +1,53 @@
+"""What is wrong with a table: collected over its batches, and told in one message."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = 5  # rows that a message names for each column and rule
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Rows of one column that break one rule."""
+
+    column: str
+    rule: str
+    count: int
+    examples: tuple[tuple[int, Any], ...] = ()  # (row number from 1, value)
+
+
+@dataclass
+class Violations:
+    """Collects what is wrong over all batches of a table.
+
+    Attributes:
+        by_rule: The violations by column and rule.
+        rows: How many rows have been checked.
+    """
+
+    by_rule: dict[tuple[str, str], Violation] = field(default_factory=dict)
+    rows: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.by_rule)
+
+    def add(
+        self, column: str, rule: str, count: int, examples: Sequence[tuple[int, Any]] = ()
+    ) -> None:
+        """Count rows that break a rule; the first few examples are kept."""
+        old = self.by_rule.get((column, rule), Violation(column, rule, 0))
+        kept = (*old.examples, *examples)[:EXAMPLES]
+        self.by_rule[column, rule] = Violation(column, rule, old.count + count, kept)
+
+    def message(self, path: Path | str) -> str:
+        """Return one line for each column and rule, with the number of rows and examples."""
+        lines = [f"{path} does not fit the schema:"]
+        for violation in self.by_rule.values():
+            rows = ""
+            if violation.count:
+                shown = ", ".join(f"row {row}: {value!r}" for row, value in violation.examples)
+                rows = f": {violation.count:,} row{'s' * (violation.count != 1)} ({shown})"
+            lines.append(f"  {violation.column}: {violation.rule}{rows}")
+        return "\n".join(lines)
