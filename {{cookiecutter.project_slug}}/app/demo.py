@@ -26,8 +26,8 @@ from {{ cookiecutter.package_name }}.predict.reload import ChampionReloader
 from {{ cookiecutter.package_name }}.predict.request_schema import RequestSchema
 from {{ cookiecutter.package_name }}.predict.response import build_response
 from {{ cookiecutter.package_name }}.preprocess.preprocessor import Preprocessor
-from {{ cookiecutter.package_name }}.reports.plots import short
-from {{ cookiecutter.package_name }}.reports.results import number as plain_number
+from {{ cookiecutter.package_name }}.reports.style import number as plain_number
+from {{ cookiecutter.package_name }}.reports.style import short
 
 Kind = Literal["number", "integer", "yes-no", "choice", "text", "datetime"]
 Row = dict[str, Any]

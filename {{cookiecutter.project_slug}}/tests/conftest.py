@@ -24,10 +24,11 @@ from {{ cookiecutter.package_name }} import config as configuration
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data import schema_inference as infer
 from {{ cookiecutter.package_name }}.data.schema import Column
-from {{ cookiecutter.package_name }}.models import evaluate, promotion, train
+from {{ cookiecutter.package_name }}.models import promotion, train
 from {{ cookiecutter.package_name }}.models.registry import find_version
 from {{ cookiecutter.package_name }}.preprocess import pipeline
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
+from {{ cookiecutter.package_name }}.workflows import evaluation as evaluating
 
 ROOT = Path(__file__).parents[1]
 FAST = {"evaluate.bootstrap": 20, "train.params": {"n_estimators": 40}, "train.threads": 1}
@@ -79,7 +80,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
         ingest.run(config)
         pipeline.run(config)
         train.run(config)
-        evaluation = evaluate.run(config)
+        evaluation = evaluating.run(config)
         model = find_version(config.paths.models)
         yield SimpleNamespace(folder=folder, config=config, model=model, evaluation=evaluation)
     finally:

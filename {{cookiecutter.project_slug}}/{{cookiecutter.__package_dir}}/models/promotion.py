@@ -16,7 +16,7 @@ from ..data.schema import Schema, label, load_schema
 from ..errors import UserError
 from ..preprocess.split import TEST, split_rows
 from ..preprocess.transforms import Floats
-from ..utils import metrics
+from ..utils import bootstrap, metrics
 from ..utils.files import write_json
 from .model_io import ModelVersion
 from .registry import ModelRegistry, find_version, versions
@@ -80,7 +80,7 @@ def compare_versions(
     name, compared = _compare(rows, task, resamples, seed)
     known = metrics.METRICS[name]
     difference = compared.difference
-    better = metrics.is_better(difference, known.higher_is_better)
+    better = bootstrap.is_better(difference, known.higher_is_better)
     shown = (
         f"{known.label} {compared.model.value:.4f} against {compared.baseline.value:.4f} "
         f"(difference {difference.value:+.4f}, {difference.low:+.4f} to {difference.high:+.4f})"
@@ -236,13 +236,13 @@ def _target(frame: pl.DataFrame, schema: Schema, model: ModelVersion) -> NDArray
 
 def _compare(
     rows: Rows, task: str, resamples: int, seed: int, chosen: NDArray[np.int64] | None = None
-) -> tuple[str, metrics.Comparison]:
+) -> tuple[str, bootstrap.Comparison]:
     """Return the primary metric and its values on the chosen rows, candidate beside champion."""
     chosen = np.arange(len(rows.target)) if chosen is None else chosen
     make = (
         metrics.classification_metrics if task == "classification" else metrics.regression_metrics
     )
-    compared = metrics.compare(
+    compared = bootstrap.compare(
         lambda part: make(rows.target[chosen][part], rows.candidate[chosen][part]),
         lambda part: make(rows.target[chosen][part], rows.champion[chosen][part]),
         len(chosen),
@@ -265,7 +265,7 @@ def _fallen(
             if len(chosen) < slice_rows:
                 continue
             metric, compared = _compare(rows, task, resamples, seed, chosen)
-            better = metrics.is_better(
+            better = bootstrap.is_better(
                 compared.difference, metrics.METRICS[metric].higher_is_better
             )
             allowed = floor * abs(compared.baseline.value)
