@@ -109,12 +109,8 @@ def run_all() -> Callable[[configuration.Config], Evaluation]:
 @pytest.fixture
 def with_primary(trained: SimpleNamespace) -> Callable[[Comparison], Evaluation]:
     """The real evaluation with another result in its primary metric, and no other metric."""
-
-    def changed(comparison: Comparison) -> Evaluation:
-        evaluation: Evaluation = trained.evaluation
-        return replace(evaluation, metrics={evaluation.primary: comparison})
-
-    return changed
+    evaluation: Evaluation = trained.evaluation
+    return lambda comparison: replace(evaluation, metrics={evaluation.primary: comparison})
 
 
 @pytest.fixture
