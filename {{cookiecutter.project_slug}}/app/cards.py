@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models.explain import Contributions
-from {{ cookiecutter.package_name }}.reports.plots import short
+from {{ cookiecutter.package_name }}.reports.style import short
 
 from . import plots
 from .demo import Demo, Prediction

@@ -10,8 +10,8 @@ import msgspec
 
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.preprocess.preprocessor import Preprocessor
-from {{ cookiecutter.package_name }}.reports.plots import short
-from {{ cookiecutter.package_name }}.reports.results import number as plain_number
+from {{ cookiecutter.package_name }}.reports.style import number as plain_number
+from {{ cookiecutter.package_name }}.reports.style import short
 
 Kind = Literal["number", "integer", "boolean", "choice", "text", "datetime"]
 Row = dict[str, Any]

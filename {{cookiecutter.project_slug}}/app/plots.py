@@ -9,7 +9,7 @@ from io import StringIO
 from typing import Any, TypeVar, cast
 
 from {{ cookiecutter.package_name }}.models.explain import Contributions
-from {{ cookiecutter.package_name }}.reports.plots import (
+from {{ cookiecutter.package_name }}.reports.style import (
     BASELINE,
     FAINT,
     INK,

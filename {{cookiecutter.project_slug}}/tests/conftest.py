@@ -1,5 +1,6 @@
 """What the tests share: projects in temporary folders, trained once where that will do."""
 
+import math
 import os
 import shutil
 import signal
@@ -10,7 +11,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,17 +23,22 @@ import numpy as np
 import polars as pl
 import pytest
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from {{ cookiecutter.package_name }} import config as configuration
 from {{ cookiecutter.package_name }}.data import ingest, scaffold
 from {{ cookiecutter.package_name }}.data.schema import Column
-from {{ cookiecutter.package_name }}.models import evaluate, promotion, train
+from {{ cookiecutter.package_name }}.models import promotion, train
 from {{ cookiecutter.package_name }}.models.registry import find_version
 from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
 from {{ cookiecutter.package_name }}.preprocess.split import SPLITS
+from {{ cookiecutter.package_name }}.reports.results import Evaluation, Slice
+from {{ cookiecutter.package_name }}.utils.bootstrap import Comparison, Estimate
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
+from {{ cookiecutter.package_name }}.workflows import evaluation as evaluating
 
 ROOT = Path(__file__).parents[1]
+HOSTILE = "</td><script>alert(1)</script> $x^2$ | 100% \N{CJK UNIFIED IDEOGRAPH-6F22}"
 FAST = {"evaluate.bootstrap": 20, "train.params": {"n_estimators": 40}, "train.threads": 1}
 
 
@@ -128,10 +136,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
         schema = {"paths.schema": str(folder / "configs/schema.yml")}
         store = {"serve.store": str(folder / "models")}
         config = own_data(paths | schema | store)
-        ingest.run(config)
-        pipeline.run(config)
-        train.run(config)
-        evaluation = evaluate.run(config)
+        evaluation = all_steps(config)
         model = find_version(config.paths.models)
         yield SimpleNamespace(folder=folder, config=config, model=model, evaluation=evaluation)
     finally:
@@ -144,6 +149,73 @@ def promoted(trained: SimpleNamespace) -> SimpleNamespace:
     if not (trained.config.paths.models / "champion.json").exists():
         promotion.promote(trained.config, "v0.1")
     return trained
+
+
+@pytest.fixture
+def run_all() -> Callable[[configuration.Config], Evaluation]:
+    """Go from the raw table of a project to the report, as `run_all(config)`."""
+    return all_steps
+
+
+@pytest.fixture
+def with_primary(trained: SimpleNamespace) -> Callable[[Comparison], Evaluation]:
+    """The real evaluation with another result in its primary metric, and no other metric."""
+    evaluation: Evaluation = trained.evaluation
+    return lambda comparison: replace(evaluation, metrics={evaluation.primary: comparison})
+
+
+@pytest.fixture
+def odd_slices(trained: SimpleNamespace) -> Evaluation:
+    """The real evaluation with two odd slices: one lacks the metric, one has a far baseline."""
+    evaluation: Evaluation = trained.evaluation
+    far = {evaluation.primary: Comparison(Estimate(1, 0.9, 1.1), Estimate(90), Estimate(-89))}
+    parts = [
+        Slice("carrier", HOSTILE, 40, math.nan, math.nan, {}, False),
+        Slice("carrier", "other", 50, 0.1, 0.2, far, True),
+    ]
+    return replace(evaluation, slices=parts)
+
+
+@pytest.fixture
+def parse() -> Callable[[str], "Page"]:
+    """The tags and links of an HTML page, as `parse(text)`."""
+    return Page
+
+
+@pytest.fixture
+def three_kinds() -> pl.DataFrame:
+    """A table with three classes, odd names, and a column with missing values."""
+    rows = 240
+    random = np.random.default_rng(0)
+    kind = random.integers(0, 3, rows)
+    size = kind + random.normal(0, 0.4, rows)
+    place = random.choice(["here", "there", HOSTILE], rows)
+    return pl.DataFrame(
+        {
+            "Größe $ <i>": size,
+            "place": place,
+            "maybe": pl.Series(np.where(random.random(rows) < 0.3, np.nan, size)).fill_nan(None),
+            "kind": [f"kind {HOSTILE} {number}" for number in kind],
+        }
+    )
+
+
+@pytest.fixture
+def two_classes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """400 targets and probabilities with ties that know something about them."""
+    random = np.random.default_rng(0)
+    y_true = (random.random(400) < 0.3).astype(float)
+    positive = np.clip(random.normal(0.3 + 0.2 * y_true, 0.2), 0.01, 0.99).round(2)
+    return y_true, np.column_stack([1 - positive, positive])
+
+
+@pytest.fixture
+def three_classes() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """400 targets and probabilities of three classes."""
+    random = np.random.default_rng(1)
+    y_true = random.integers(0, 3, 400).astype(float)
+    raw = random.random((400, 3)) + np.eye(3)[y_true.astype(int)]
+    return y_true, raw / raw.sum(axis=1, keepdims=True)
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +232,26 @@ def rows() -> Callable[[dict[str, Column]], st.SearchStrategy[dict[str, Any]]]:
         return st.fixed_dictionaries({name: values(column) for name, column in columns.items()})
 
     return strategy
+
+
+class Page(HTMLParser):
+    """Collects what a page would load from elsewhere, and checks that its tags are balanced."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
 
 
 @contextmanager
@@ -206,6 +298,14 @@ def start(
         output = Path(name).read_text(encoding="utf-8")
         os.unlink(name)
         assert "Traceback" not in output, output
+
+
+def all_steps(config: configuration.Config) -> Evaluation:
+    """Go from the raw table to the report."""
+    ingest.run(config)
+    pipeline.run(config)
+    train.run(config)
+    return evaluating.run(config)
 
 
 def own_data(settings: dict[str, Any]) -> configuration.Config:

@@ -102,12 +102,13 @@ def train(config: ConfigPath = DEFAULT, version: Version = None) -> None:
 @app.command()
 def evaluate(config: ConfigPath = DEFAULT, version: Version = None) -> None:
     """Measure a version on the test rows; write the report and the model card."""
-    from .models import evaluate as step
+    from .reports.wording import lines
+    from .workflows import evaluation as step
 
-    result = step.run(_load(config), version)
-    for line in result.lines():
+    evaluation = step.run(_load(config), version)
+    for line in lines(evaluation):
         typer.echo(f"  {line}")
-    _next(f"{result.report} and {step.MODEL_CARD}", "predict FILE --out FILE")
+    _next(f"{evaluation.report} and {step.MODEL_CARD}", "predict FILE --out FILE")
 
 
 @app.command("all")

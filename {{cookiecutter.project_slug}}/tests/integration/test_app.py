@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from {{ cookiecutter.package_name }}.reports.results import number
+from {{ cookiecutter.package_name }}.reports.style import number
 
 from app.demo import Demo
 from app.form import Field, example_labels, form_values

@@ -7,12 +7,13 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import Config, Serve, load_config
 from {{ cookiecutter.package_name }}.data import ingest
-from {{ cookiecutter.package_name }}.models import estimators, evaluate, promotion, train
+from {{ cookiecutter.package_name }}.models import estimators, promotion, train
 from {{ cookiecutter.package_name }}.models.registry import find_version
 from {{ cookiecutter.package_name }}.predict.reload import open_served
 from {{ cookiecutter.package_name }}.predict.response import build_response
 from {{ cookiecutter.package_name }}.preprocess import pipeline
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
+from {{ cookiecutter.package_name }}.workflows import evaluation
 
 PAGE = Path(__file__).parents[2] / "docs/own_model.md"
 
@@ -32,7 +33,7 @@ def test_a_random_forest(untrained: Config, monkeypatch: pytest.MonkeyPatch) -> 
     trained = train.run(config)
     metric = "log_loss" if config.task == "classification" else "mae"
     assert trained.metrics[metric] < trained.baseline[metric]
-    assert evaluate.run(config).metadata.model == name
+    assert evaluation.run(config).metadata.model == name
     assert promotion.promote(config).decision == "promote"
     version = find_version(config.paths.models)
     served = open_served(version.folder, Serve().max_batch_rows)

@@ -1,28 +1,28 @@
 """What unit tests share: the API in a thread, and both forms of a feature held equal."""
 
 import json
+import math
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
 import httpx
+import polars as pl
 import pytest
 import uvicorn
-from {{ cookiecutter.package_name }}.config import Config
-from {{ cookiecutter.package_name }}.predict.api import create_app
-from {{ cookiecutter.package_name }}.predict.connection import LimitedProtocol
-import math
-from collections.abc import Callable
-from datetime import datetime
-import polars as pl
 from hypothesis import strategies as st
+
+from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import Column, value_kinds
 from {{ cookiecutter.package_name }}.features import Feature
-
+from {{ cookiecutter.package_name }}.predict.api import create_app
+from {{ cookiecutter.package_name }}.predict.connection import LimitedProtocol
 
 EXTREMES = [0.0, -0.0, 1.0, -1.0, 5e-324, 1e308, -1e308, 1440.0, 49.0, math.inf, math.nan]
 NUMBERS = st.one_of(
@@ -78,7 +78,6 @@ def same(one: float | str | None, other: float | str | None) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-12, abs_tol=1e-12)
     return one == other
-
 
 
 @pytest.fixture

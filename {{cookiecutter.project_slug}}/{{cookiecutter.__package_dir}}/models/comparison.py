@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..preprocess.transforms import Floats
-from ..utils import metrics
+from ..utils import bootstrap, metrics
 
 Decision = Literal["promote", "inconclusive", "reject"]
 BASELINE_LEVEL = 0.98  # so that of 100 models without skill one passes
@@ -114,13 +114,13 @@ def _compare(
     seed: int,
     level: float = 0.95,
     chosen: NDArray[np.int64] | None = None,
-) -> tuple[str, metrics.Comparison] | None:
+) -> tuple[str, bootstrap.Comparison] | None:
     """Return the primary metric and its values on the chosen rows; None where undefined."""
     chosen = np.arange(len(rows.y_true)) if chosen is None else chosen
     make = (
         metrics.classification_metrics if task == "classification" else metrics.regression_metrics
     )
-    compared = metrics.compare(
+    compared = bootstrap.compare(
         lambda part: make(rows.y_true[chosen][part], rows.candidate[chosen][part]),
         lambda part: make(rows.y_true[chosen][part], rows.reference[chosen][part]),
         len(chosen),
@@ -132,8 +132,8 @@ def _compare(
     return None if name is None else (name, compared[name])
 
 
-def _is_better(metric: str, comparison: metrics.Comparison) -> bool | None:
-    return metrics.is_better(comparison.difference, metrics.METRICS[metric].higher_is_better)
+def _is_better(metric: str, comparison: bootstrap.Comparison) -> bool | None:
+    return bootstrap.is_better(comparison.difference, metrics.METRICS[metric].higher_is_better)
 
 
 def _degraded_slices(
@@ -159,7 +159,7 @@ def _degraded_slices(
                 )
 
 
-def _shown(metric: str, comparison: metrics.Comparison) -> str:
+def _shown(metric: str, comparison: bootstrap.Comparison) -> str:
     difference = comparison.difference
     return (
         f"{metrics.METRICS[metric].label} {comparison.model.value:.4f} against "
@@ -173,7 +173,7 @@ def _decision(
     reasons: tuple[str, ...],
     rows: Rows,
     metric: str,
-    comparison: metrics.Comparison,
+    comparison: bootstrap.Comparison,
 ) -> PromotionDecision:
     difference = comparison.difference
     return PromotionDecision(

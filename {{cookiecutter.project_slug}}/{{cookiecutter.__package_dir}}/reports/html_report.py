@@ -2,14 +2,16 @@
 
 import math
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..data.schema import Schema
-from ..utils.metrics import METRICS, Estimate
-from .plots import MOST_CURVES
-from .results import Evaluation, Slice, interval, number, sentence
+from ..utils.bootstrap import Estimate
+from ..utils.metrics import METRICS
+from .results import MOST_CURVES, Evaluation, Slice
+from .style import interval, number
+from .templates import load_template
+from .wording import sentence
 
 TITLES = {True: "Better than the baseline", False: "Worse than the baseline", None: "Not shown"}
 TONES = {True: "good", False: "bad", None: "open"}
@@ -28,32 +30,24 @@ def render(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema
     """Return the report as HTML.
 
     Args:
-        evaluation: What was found.
-        pictures: PNG bytes by the names that `evaluate` gives.
+        evaluation: The results.
+        pictures: PNG bytes by the names that `plots.draw` gives.
         schema: For the description of the target.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "share": _share, "interval": _interval}
     metric = METRICS[evaluation.primary]
-    return environment.get_template("html_report.html.j2").render(
+    return load_template("html_report.html.j2", html=True, filters=FILTERS).render(
         evaluation=evaluation,
-        title=TITLES[evaluation.better] if evaluation.better is not None else _unknown(evaluation),
-        tone=TONES[evaluation.better],
+        title=TITLES[evaluation.is_better]
+        if evaluation.is_better is not None
+        else _unknown(evaluation),
+        tone=TONES[evaluation.is_better],
         sentence=sentence(evaluation),
         description=schema.columns[evaluation.target].description,
         metric=metric,
-        found=evaluation.metrics.get(evaluation.primary),
+        comparison=evaluation.metrics.get(evaluation.primary),
         metrics=[
-            (METRICS[name], found, *_tag(evaluation, name))
-            for name, found in evaluation.metrics.items()
+            (METRICS[name], comparison, *_tag(evaluation, name))
+            for name, comparison in evaluation.metrics.items()
         ],
         facts=list(_facts(evaluation)),
         details=list(_details(evaluation)),
@@ -90,9 +84,16 @@ def _typeset(text: str) -> str:
     return "\N{EN DASH}" if text == "-" else text.replace("-", "\N{MINUS SIGN}")
 
 
+FILTERS: dict[str, Callable[..., str]] = {
+    "number": _number,
+    "share": _share,
+    "interval": _interval,
+}
+
+
 def _unknown(evaluation: Evaluation) -> str:
-    found = evaluation.metrics.get(evaluation.primary)
-    if found is not None and math.isnan(found.difference.low):
+    comparison = evaluation.metrics.get(evaluation.primary)
+    if comparison is not None and math.isnan(comparison.difference.low):
         return "Better or worse than the baseline? There is no interval to say"
     return "Not shown to be better than the baseline"
 
@@ -103,7 +104,7 @@ def _tag(evaluation: Evaluation, name: str) -> tuple[str, str]:
         evaluation.metrics[name].difference.value
     ):
         return "open", ""
-    better = evaluation.is_better(name)
+    better = evaluation.is_better_in(name)
     return TONES[better], {True: "better", False: "worse", None: "unclear"}[better]
 
 
@@ -162,9 +163,9 @@ def _text(name: str, evaluation: Evaluation) -> str:
     return {
         "roc": "The further towards the upper left, the better the ranking; the diagonal is chance."
         + each,
-        "precision_recall": "How many of the rows called are right, as more of them are called."
-        + each,
-        "confusion": "What the rows of each true class (line) were called (column). The shade "
+        "precision_recall": "How many of the rows predicted positive are, as more rows are "
+        "predicted so." + each,
+        "confusion": "How the rows of each true class (line) were predicted (column). The shade "
         "is the share of the line.",
         "calibration": "On the dotted line, of the rows given 30% about 30% "
         + ("are positive." if two else "are right.")

@@ -15,9 +15,13 @@ from typing import Any
 from ..data.schema import Schema
 from ..errors import UserError
 from ..features import FEATURES
+from ..utils.bootstrap import Estimate
 from ..utils.files import write_text
 from ..utils.metrics import METRICS
-from .results import Evaluation, interval, number, sentence
+from .results import Evaluation
+from .style import interval, number
+from .templates import load_template
+from .wording import sentence
 
 MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*(?=\r?$)", re.MULTILINE)
 FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -30,7 +34,7 @@ def update(path: Path, evaluation: Evaluation, schema: Schema) -> None:
 
     Args:
         path: The card.
-        evaluation: What was found.
+        evaluation: The results.
         schema: For the table of features.
 
     Raises:
@@ -129,10 +133,10 @@ def _front_matter(evaluation: Evaluation) -> dict[str, Any]:
                             {
                                 "type": name,
                                 "name": METRICS[name].label,
-                                "value": round(found.model.value, 6),
+                                "value": round(comparison.model.value, 6),
                             }
-                            for name, found in evaluation.metrics.items()
-                            if found.model.value == found.model.value  # not NaN
+                            for name, comparison in evaluation.metrics.items()
+                            if comparison.model.value == comparison.model.value  # not NaN
                         ],
                     }
                 ],
@@ -142,7 +146,7 @@ def _front_matter(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _license() -> str:
-    """Return the project's license as the Hugging Face hub calls it."""
+    """Return the project's license as the Hugging Face hub names it."""
     try:
         project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
         return LICENSES.get(str(project["license"]), "other")
@@ -151,15 +155,8 @@ def _license() -> str:
 
 
 def _skeleton(target: str) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown; the one value is escaped here
-    )
-    return environment.get_template("model_card.md.j2").render(target=_cell(target))
+    template = load_template("model_card.md.j2", html=False)  # Markdown: escaped here
+    return template.render(target=_cell(target)) + "\n"
 
 
 def _details(evaluation: Evaluation, schema: Schema) -> str:
@@ -203,19 +200,22 @@ def _metrics(evaluation: Evaluation, schema: Schema) -> str:
         f"| Metric | {evaluation.version} | Baseline ({baseline}) | Difference |",
         "|---|---|---|---|",
     ]
-    for name, found in evaluation.metrics.items():
+    for name, comparison in evaluation.metrics.items():
         metric = METRICS[name]
         unit = f", {evaluation.unit}" if metric.in_target_unit and evaluation.unit else ""
         cells = [
-            _with_interval(number(found.model.value), interval(found.model)),
-            _with_interval(number(found.baseline.value), interval(found.baseline)),
-            _with_interval(number(found.difference.value, True), interval(found.difference, True)),
+            _with_interval(comparison.model),
+            _with_interval(comparison.baseline),
+            _with_interval(comparison.difference, sign=True),
         ]
         lines.append(f"| {_cell(metric.label + unit)} | {' | '.join(cells)} |")
     lines += ["", "Ranges in brackets are 95% intervals."]
     if evaluation.classes is not None and len(evaluation.classes) == 2:
-        yes = _cell(f"{evaluation.target} = {evaluation.classes[1]}")
-        lines[-1] += f" Yes means {yes}, from a probability of {evaluation.threshold:g} up."
+        positive = _cell(f"{evaluation.target} = {evaluation.classes[1]}")
+        threshold = f"{evaluation.threshold:g}"
+        lines[-1] += (
+            f" The positive class is {positive}, predicted from a probability of {threshold} up."
+        )
     promised = evaluation.metadata.interval
     if promised is not None:
         level = f"{promised.level:.0%}"
@@ -239,8 +239,7 @@ def _slices(evaluation: Evaluation, schema: Schema) -> str:
     lines[0] = f"Evaluated by {_cell(', '.join(columns))}. {lines[0]}"
     lines += ["", f"| Slice | Rows | {METRICS[name].label} |", "|---|---|---|"]
     for part in (weak or evaluation.worst_first[:3])[:WEAK_SHOWN]:
-        found = part.metrics[name].model
-        cell = _with_interval(number(found.value), interval(found))
+        cell = _with_interval(part.metrics[name].model)
         lines.append(f"| {_cell(f'{part.column} = {part.value}')} | {part.rows:,} | {cell} |")
     return "\n".join(lines)
 
@@ -269,7 +268,8 @@ BLOCKS: dict[str, Callable[[Evaluation, Schema], str]] = {
 """What a run can fill, by the name of the block."""
 
 
-def _with_interval(value: str, range_: str) -> str:
+def _with_interval(estimate: Estimate, sign: bool = False) -> str:
+    value, range_ = number(estimate.value, sign), interval(estimate, sign)
     return f"{value} ({range_})" if range_ else value
 
 

@@ -1,14 +1,16 @@
-"""What an evaluation found, as plain data: plots, report and model card are made from it."""
+"""The results of an evaluation as plain data: plots, report and model card are made from them."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..preprocess.preprocessor import InputSpec
 from ..tracking import RunRecord
-from ..utils.metrics import METRICS, CalibrationBin, Comparison, Estimate, is_better
+from ..utils.bootstrap import Comparison, Estimate, is_better
+from ..utils.metrics import METRICS, CalibrationBin
+
+MOST_CURVES = 8  # classes with curves of their own; style.CLASS_COLORS has as many
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Slice:
         column: The column.
         value: Its value, or the range of a number, as text.
         rows: Number of test rows.
-        target: Share of the yes class, or mean of the target; NaN with more than two classes.
+        target: Share of the positive class, or mean of the target; NaN with more than two classes.
         predicted: Mean prediction of the model, as `target`.
         metrics: As for the whole test set; some may be undefined and missing.
         weak: The primary metric is worse than on all rows by more than chance explains.
@@ -62,6 +64,79 @@ class CoverageBin:
 
 
 @dataclass(frozen=True)
+class Points:
+    """The points of a curve, as many x as y; none where it is undefined."""
+
+    x: list[float]
+    y: list[float]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """How well one class is told from the rest, at every threshold.
+
+    Attributes:
+        class_index: Position in the classes.
+        roc: False (x) and true (y) positive rates of the model.
+        baseline_roc: Of the baseline.
+        precision_recall: Recall (x) and precision (y) of the model, from the strictest threshold
+            down.
+        baseline_precision_recall: Of the baseline.
+    """
+
+    class_index: int
+    roc: Points
+    baseline_roc: Points
+    precision_recall: Points
+    baseline_precision_recall: Points
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Histograms of the predicted probabilities, one for each of two groups of rows.
+
+    Two classes: the probability of the positive class, of the negative and of the positive rows.
+    More: the probability of the most probable class, of right and of wrong predictions.
+
+    Attributes:
+        edges: Of the bins, one more than there are bins.
+        rows: How many rows each group has.
+        percent: For each group the share of its rows by bin, in percent.
+        baseline_median: Median probability of the baseline; None without rows.
+    """
+
+    edges: list[float]
+    rows: list[int]
+    percent: list[list[float]]
+    baseline_median: float | None
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """A sample of true and predicted values, and histograms of true - predicted of all rows.
+
+    Attributes:
+        y_true: True values of the sample.
+        y_pred: The model's predictions for it.
+        baseline: The baseline's.
+        smallest: Of all rows' true values and predictions.
+        largest: Of the same.
+        edges: Of the bins; the outermost take what lies beyond.
+        rows: Rows by bin, model.
+        baseline_rows: Rows by bin, baseline.
+    """
+
+    y_true: list[float]
+    y_pred: list[float]
+    baseline: list[float]
+    smallest: float
+    largest: float
+    edges: list[float]
+    rows: list[int]
+    baseline_rows: list[int]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Everything about one version on the test set.
 
@@ -89,6 +164,10 @@ class Evaluation:
         importance_rows: Number of test rows it was measured on.
         learning: From few to many training rows.
         notes: What a reader should know before trusting the numbers.
+        curves: For the plots only, as the two below: evaluation.json does without them. One of the
+            positive class, or one of each of the most frequent classes; empty for regression.
+        scores: None for regression.
+        residuals: None for classification.
     """
 
     version: str
@@ -115,6 +194,9 @@ class Evaluation:
     importance_rows: int = 0
     learning: list[LearningPoint] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    curves: list[Curves] = field(default_factory=list)
+    scores: Scores | None = None
+    residuals: Residuals | None = None
 
     @property
     def report(self) -> Path:
@@ -122,9 +204,9 @@ class Evaluation:
         return self.folder / "report.html"
 
     @property
-    def better(self) -> bool | None:
+    def is_better(self) -> bool | None:
         """Whether the model beats the baseline in the primary metric; None if not known."""
-        return self.is_better(self.primary) if self.primary in self.metrics else None
+        return self.is_better_in(self.primary) if self.primary in self.metrics else None
 
     @property
     def weak(self) -> list[Slice]:
@@ -135,79 +217,24 @@ class Evaluation:
     def worst_first(self) -> list[Slice]:
         """Slices on which the primary metric is defined, the worst first."""
         sign = 1 if METRICS[self.primary].higher_is_better else -1
-        found = [part for part in self.slices if self.primary in part.metrics]
-        return sorted(found, key=lambda part: sign * part.metrics[self.primary].model.value)
+        defined = [part for part in self.slices if self.primary in part.metrics]
+        return sorted(defined, key=lambda part: sign * part.metrics[self.primary].model.value)
 
-    def is_better(self, name: str) -> bool | None:
+    def is_better_in(self, name: str) -> bool | None:
         """Whether the model beats the baseline in one metric; None if not known."""
         return is_better(self.metrics[name].difference, METRICS[name].higher_is_better)
 
-    def lines(self) -> Iterator[str]:
-        """Yield the evaluation as a few lines of text."""
-        width = max(map(len, self.metrics))
-        yield f"{self.version} on {self.rows:,} test rows (95% interval), beside the baseline"
-        for name, found in self.metrics.items():
-            beside = "" if math.isnan(found.baseline.value) else f"{found.baseline.value:10.4f}"
-            model = found.model
-            range_ = f"({model.low:.4f} to {model.high:.4f})" if model.low < model.high else ""
-            yield f"{name:<{width}} {model.value:10.4f} {range_:<22}{beside}".rstrip()
-        yield sentence(self)
-        if self.weak:
-            named = ", ".join(f"{part.column} = {part.value}" for part in self.weak[:6])
-            yield f"weak slices: {named}" + ", ..." * (len(self.weak) > 6)
-        for note in self.notes:
-            yield f"note: {note}"
-
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON values; what is undefined becomes null."""
-        everything = asdict(self)
-        del everything["folder"], everything["inputs"]
-        for name, found in everything["metrics"].items():
-            found["better"] = self.is_better(name)
-        everything["better"] = self.better
+        everything = asdict(replace(self, curves=[], scores=None, residuals=None))
+        for name in ("folder", "inputs", "curves", "scores", "residuals"):
+            del everything[name]
+        for name, comparison in everything["metrics"].items():
+            comparison["better"] = self.is_better_in(name)
+        everything["better"] = self.is_better
         everything["metadata"] = self.metadata.model_dump(mode="json", exclude={"golden"})
         cleaned: dict[str, Any] = _clean(everything)
         return cleaned
-
-
-def sentence(evaluation: Evaluation) -> str:
-    """Say in one sentence whether the model is better than its baseline, and by how much."""
-    name = evaluation.primary
-    label = METRICS[name].label
-    found = evaluation.metrics.get(name)
-    if found is None:
-        return f"{label} is undefined on these test rows, so nothing can be said."
-    unit = f" {evaluation.unit}" if METRICS[name].in_target_unit and evaluation.unit else ""
-    shown = {
-        True: "better than the baseline",
-        False: "worse than the baseline",
-        None: "not shown to be better than the baseline",
-    }[evaluation.better]
-    gap = f"difference {number(found.difference.value, True)}{unit}"
-    if interval(found.difference):
-        gap += f", 95% interval {interval(found.difference, True)}"
-    return (
-        f"The model is {shown}: {label} {number(found.model.value)}{unit} against "
-        f"{number(found.baseline.value)}{unit} ({gap})."
-    )
-
-
-def number(value: float, sign: bool = False) -> str:
-    """Write a number with the digits that count; a dash where it is undefined."""
-    if not math.isfinite(value):
-        return "-"
-    size = abs(value)
-    if 0 < size < 0.0005:
-        return f"{value:+.1e}" if sign else f"{value:.1e}"
-    digits = 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
-    return f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
-
-
-def interval(estimate: Estimate, sign: bool = False) -> str:
-    """Write an interval as "low to high"; empty where there is none or it has no width."""
-    if not estimate.low < estimate.high:
-        return ""
-    return f"{number(estimate.low, sign)} to {number(estimate.high, sign)}"
 
 
 def _clean(value: Any) -> Any:

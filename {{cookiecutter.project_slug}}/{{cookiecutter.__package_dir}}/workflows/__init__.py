@@ -1,1 +1,1 @@
-"""What several rooms do together: measured, drawn and written."""
+"""The commands that take several rooms: they read, compute, draw and write, in this order."""

@@ -1,0 +1,51 @@
+"""An evaluation in words: one sentence for the report and the card, a few lines for a terminal."""
+
+import math
+from collections.abc import Iterator
+
+from ..utils.metrics import METRICS
+from .results import Evaluation
+from .style import interval, number
+
+WEAK_NAMED = 6
+
+
+def sentence(evaluation: Evaluation) -> str:
+    """Tell in one sentence whether the model is better than its baseline, and by how much."""
+    name = evaluation.primary
+    label = METRICS[name].label
+    comparison = evaluation.metrics.get(name)
+    if comparison is None:
+        return f"{label} is undefined on these test rows, so nothing can be said."
+    unit = f" {evaluation.unit}" if METRICS[name].in_target_unit and evaluation.unit else ""
+    verb = {
+        True: "better than the baseline",
+        False: "worse than the baseline",
+        None: "not shown to be better than the baseline",
+    }[evaluation.is_better]
+    gap = f"difference {number(comparison.difference.value, True)}{unit}"
+    if interval(comparison.difference):
+        gap += f", 95% interval {interval(comparison.difference, True)}"
+    return (
+        f"The model is {verb}: {label} {number(comparison.model.value)}{unit} against "
+        f"{number(comparison.baseline.value)}{unit} ({gap})."
+    )
+
+
+def lines(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the evaluation as a few lines of text."""
+    width = max(map(len, evaluation.metrics), default=0)
+    rows = f"{evaluation.rows:,} test rows"
+    yield f"{evaluation.version} on {rows} (95% interval), beside the baseline"
+    for name, comparison in evaluation.metrics.items():
+        model, baseline = comparison.model, comparison.baseline.value
+        beside = "" if math.isnan(baseline) else f"{baseline:10.4f}"
+        range_ = f"({model.low:.4f} to {model.high:.4f})" if model.low < model.high else ""
+        yield f"{name:<{width}} {model.value:10.4f} {range_:<22}{beside}".rstrip()
+    yield sentence(evaluation)
+    if evaluation.weak:
+        weak = [f"{part.column} = {part.value}" for part in evaluation.weak]
+        more = ", ..." * (len(weak) > WEAK_NAMED)
+        yield f"weak slices: {', '.join(weak[:WEAK_NAMED])}{more}"
+    for note in evaluation.notes:
+        yield f"note: {note}"

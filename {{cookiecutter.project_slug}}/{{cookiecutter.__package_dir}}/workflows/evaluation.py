@@ -1,0 +1,77 @@
+"""Evaluate a version: measure it, draw the plots, write the report and the model card."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ..config import Config
+from ..data.schema import Schema, load_schema
+from ..errors import UserError
+from ..models import evaluate
+from ..models.learning_curve import learning_curve
+from ..models.model_io import ModelVersion
+from ..models.registry import find_version
+from ..models.slices import check_columns
+from ..preprocess import processed
+from ..preprocess.preprocessor import Preprocessor
+from ..reports import html_report, model_card, plots
+from ..reports.results import Evaluation
+from ..utils.files import atomic_folder, write_json
+
+MODEL_CARD = Path("model_card.md")
+
+
+def run(config: Config, version: str | None = None) -> Evaluation:
+    """Evaluate a version and write artifacts/<version>/ and the model card.
+
+    Only rows of the test set are scored; the learning curve trains on parts of the training set
+    and is scored on the validation set.
+
+    Args:
+        config: The configuration.
+        version: Such as "v0.1"; None takes the newest.
+
+    Raises:
+        UserError: There is no such version, or what stands in data/processed is not what it was
+            trained on, or a setting names a column that is no input.
+    """
+    settings, folder = config.evaluate, config.paths.processed
+    batch_rows, seed = config.data.batch_rows, config.train.seed
+    model = find_version(config.paths.models, version)
+    schema = load_schema(config.paths.schema_)
+    _check_processed(model, folder, *processed.load(folder, schema.hash, config.task))
+    check_columns(settings.slices, model.preprocessor)
+    test = evaluate.read_test(model, folder, settings, batch_rows, seed)
+    unit = schema.columns[schema.target].unit
+    artifacts = config.paths.artifacts / model.version
+    evaluation = evaluate.measure(model, test, settings, seed, unit, artifacts)
+    points = learning_curve(model, folder, config.train, settings, batch_rows)
+    evaluation = replace(evaluation, learning=points)
+    _write(evaluation, plots.draw(evaluation), schema)
+    model_card.update(MODEL_CARD, evaluation, schema)
+    return evaluation
+
+
+def _check_processed(
+    model: ModelVersion, folder: Path, preprocessor: Preprocessor, summary: processed.Summary
+) -> None:
+    """Check that the sets in a folder are those of the version's training."""
+    if (
+        preprocessor.hash != model.preprocessor.hash
+        or summary.data_sha256 != model.metadata.data.sha256
+    ):
+        raise UserError(
+            f"{folder} was made from other data or settings than "
+            f"{model.version} was trained on, so its test rows are not that model's. Train a "
+            "new version, or run `preprocess` with the former data and settings."
+        )
+
+
+def _write(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema) -> None:
+    """Write the evaluation's folder; a former one is replaced when all is there."""
+    page = html_report.render(evaluation, pictures, schema)
+    with atomic_folder(evaluation.folder, replace=True) as folder:
+        write_json(folder / "evaluation.json", evaluation.to_json())
+        (folder / "report.html").write_text(page, encoding="utf-8", newline="\n")
+        for name, picture in pictures.items():
+            (folder / f"{name}.png").write_bytes(picture)
