@@ -23,8 +23,8 @@ def fill(trained: SimpleNamespace, path: Path) -> str:
 
 
 def front(text: str) -> dict[str, object]:
-    found: dict[str, object] = YAML(typ="safe").load(text.split("---\n")[1])
-    return found
+    values: dict[str, object] = YAML(typ="safe").load(text.split("---\n")[1])
+    return values
 
 
 def block(name: str) -> str:
@@ -33,28 +33,28 @@ def block(name: str) -> str:
 
 def test_only_blocks_and_front_matter_change(trained: SimpleNamespace, tmp_path: Path) -> None:
     card = tmp_path / "card.md"
-    head = "---\n# mine\nlicense: mit # keep\nmine: [1, 2]\ntags: [own]\n---\n"
-    card.write_bytes((head + PROSE + block("metrics") + PROSE + block("data") + PROSE).encode())
+    former = "---\n# mine\nlicense: mit # keep\nmine: [1, 2]\ntags: [own]\n---\n"
+    card.write_bytes((former + PROSE + block("metrics") + PROSE + block("data") + PROSE).encode())
     text = fill(trained, card)
     body = text.split("---\n", 2)[2]
     pieces = re.split(r"<!-- run:\w+ -->.*?<!-- /run:\w+ -->\n", body, flags=re.DOTALL)
     assert pieces == [PROSE, PROSE, PROSE]
     assert "former run" not in text
     assert "# mine\nlicense: mit # keep\nmine: [1, 2]\n" in text
-    found = front(text)
-    assert found["license"] == "mit"
-    assert found["tags"][0] == "own"  # type: ignore[index]
+    head = front(text)
+    assert head["license"] == "mit"
+    assert head["tags"][0] == "own"  # type: ignore[index]
     assert fill(trained, card) == text, "a second run must change nothing"
 
 
 def test_the_model_index_holds_the_test_metrics(trained: SimpleNamespace, tmp_path: Path) -> None:
-    found = front(fill(trained, tmp_path / "card.md"))
-    (result,) = found["model-index"][0]["results"]  # type: ignore[index]
+    head = front(fill(trained, tmp_path / "card.md"))
+    (result,) = head["model-index"][0]["results"]  # type: ignore[index]
     values = {metric["type"]: metric["value"] for metric in result["metrics"]}
     for name, compared in trained.evaluation.metrics.items():
         assert values[name] == pytest.approx(compared.model.value, abs=1e-6)
     assert result["dataset"]["split"] == "test"
-    assert found["pipeline_tag"] == f"tabular-{trained.evaluation.task}"
+    assert head["pipeline_tag"] == f"tabular-{trained.evaluation.task}"
 
 
 def test_a_missing_card_is_made_with_every_block_filled(

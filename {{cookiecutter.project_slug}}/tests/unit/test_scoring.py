@@ -44,8 +44,10 @@ def test_rows_are_compared_as_if_they_were_all(two_classes: Arrays) -> None:
     y_true, proba = two_classes
     baseline = np.full((400, 2), 0.5)
     rows = np.arange(0, 400, 3)
-    predictions = scoring.Predictions(("no", "yes"), y_true, proba, baseline, 0.4, None)
-    part = scoring.Predictions(("no", "yes"), y_true[rows], proba[rows], baseline[rows], 0.4, None)
+    predictions = scoring.Predictions(("on time", "late"), y_true, proba, baseline, 0.4, None)
+    part = scoring.Predictions(
+        ("on time", "late"), y_true[rows], proba[rows], baseline[rows], 0.4, None
+    )
     assert scoring.compare(predictions, 20, 0, rows) == scoring.compare(part, 20, 0)
 
 
