@@ -16,9 +16,9 @@ from ..data.schema import label
 from ..errors import UserError
 from ..preprocess.preprocessor import InputSpec, Preprocessor
 from ..preprocess.transforms import Floats
+from ..utils.classes import predicted_class
 from ..utils.files import sha256
 from .model_io import MODEL, TREES, Explanation, ModelVersion
-from .predictor import predicted_class
 from .registry import ModelRegistry
 
 Doubles = NDArray[np.float64]

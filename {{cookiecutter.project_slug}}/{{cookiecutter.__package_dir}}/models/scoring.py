@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from ..reports.results import CoverageBin
 from ..utils import bootstrap, metrics
 from ..utils.bootstrap import Comparison, Estimate
+from ..utils.classes import predicted_classes
 from ..utils.metrics import CalibrationBin
-from .predictor import predicted_classes
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]

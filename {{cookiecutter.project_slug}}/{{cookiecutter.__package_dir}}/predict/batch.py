@@ -14,7 +14,7 @@ from ..data.utils import ahead
 from ..data.violations import Violations
 from ..errors import UserError
 from ..models.model_io import ModelVersion
-from ..models.predictor import predicted_classes
+from ..utils.classes import predicted_classes
 from ..utils.files import atomic_file
 from ..utils.progress import progress
 

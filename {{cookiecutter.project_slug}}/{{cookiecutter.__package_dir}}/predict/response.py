@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..models.model_io import ModelVersion
-from ..models.predictor import predicted_class
+from ..utils.classes import predicted_class
 
 
 def build_response(

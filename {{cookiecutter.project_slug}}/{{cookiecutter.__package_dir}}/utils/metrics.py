@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .classes import predicted_classes
 from .ranking import Ranking
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -125,13 +126,12 @@ class _Classification:
 
     def __init__(self, y_true: npt.NDArray[np.int64], proba: Array, threshold: float) -> None:
         rows, self._classes = np.arange(len(y_true)), proba.shape[1]
+        y_pred = predicted_classes(proba, threshold)
         if self._classes == 2:
-            y_pred = (proba[:, 1] >= threshold).astype(np.int64)
             confidence, right = proba[:, 1], (y_true == 1).astype(np.float64)
             self._brier = (proba[:, 1] - y_true) ** 2
             self._positive = [1]
         else:
-            y_pred = proba.argmax(axis=1)
             confidence, right = proba[rows, y_pred], (y_pred == y_true).astype(np.float64)
             self._brier = ((proba - np.eye(self._classes)[y_true]) ** 2).sum(axis=1)
             self._positive = list(range(self._classes))
