@@ -47,7 +47,7 @@ class Bench:
             self.raw[f"{what}: {child.name}"] = [asdict(one) for one in done]
         return runs
 
-    def compare_versions(
+    def check(
         self,
         what: str,
         value: float,
@@ -58,14 +58,14 @@ class Bench:
         invalid: str = "",
     ) -> None:
         """Note a figure beside its target; `invalid` says why it means nothing."""
-        target = decision = ""
+        target = verdict = ""
         if at_most is not None:
-            target, decision = f"<= {at_most:.3g}{unit}", "met" if value <= at_most else "missed"
+            target, verdict = f"<= {at_most:.3g}{unit}", "met" if value <= at_most else "missed"
         if at_least is not None:
-            target, decision = f">= {at_least:.3g}{unit}", "met" if value >= at_least else "missed"
+            target, verdict = f">= {at_least:.3g}{unit}", "met" if value >= at_least else "missed"
         if invalid:
-            decision = f"invalid: {invalid}"
-        self.ratios.append([what, f"{value:,.3g}{unit}", target, decision])
+            verdict = f"invalid: {invalid}"
+        self.ratios.append([what, f"{value:,.3g}{unit}", target, verdict])
 
     def command(self, *words: str | Path) -> Words:
         return [self.python.with_name("flight-delays"), *words]

@@ -50,22 +50,22 @@ def preprocess(bench: Bench) -> None:
             what = f"preprocess, {kind}, {rows:,} rows"
             mine, plain, *rest = bench.compare(what, children, warm_up=rows < 10**7)
             target = 2.5 if rows >= 10**7 and kind == "codes" else None
-            bench.compare_versions(f"{what}: wall, to a polars copy", ratio(mine, plain, "wall"), target)
-            bench.compare_versions(f"{what}: cpu, to a polars copy", ratio(mine, plain, "cpu"))
+            bench.check(f"{what}: wall, to a polars copy", ratio(mine, plain, "wall"), target)
+            bench.check(f"{what}: cpu, to a polars copy", ratio(mine, plain, "cpu"))
             if rest:
                 target = 1 / 6 if rows >= 10**6 else None
                 share = ratio(mine, rest[0], "cpu")
-                bench.compare_versions(f"{what}: cpu, to pandas + scikit-learn", share, target)
-                bench.compare_versions(f"{what}: wall, to pandas + scikit-learn", ratio(mine, rest[0], "wall"))
-                bench.compare_versions(f"{what}: peak, to pandas + scikit-learn", ratio(mine, rest[0], "peak"))
+                bench.check(f"{what}: cpu, to pandas + scikit-learn", share, target)
+                bench.check(f"{what}: wall, to pandas + scikit-learn", ratio(mine, rest[0], "wall"))
+                bench.check(f"{what}: peak, to pandas + scikit-learn", ratio(mine, rest[0], "peak"))
             peaks.setdefault(kind, []).append(median(mine, "peak"))
-            bench.compare_versions(f"{what}: peak", peaks[kind][-1], 512, " MiB")
+            bench.check(f"{what}: peak", peaks[kind][-1], 512, " MiB")
     for kind, peak in peaks.items():
         for i in range(1, len(peak)):
             small, large = bench.rows[i - 1], bench.rows[i]
             limit = 1.1 if small >= 10**6 else None
             what = f"preprocess, {kind}: peak, {large:,} to {small:,} rows"
-            bench.compare_versions(what, peak[i] / peak[i - 1], limit)
+            bench.check(what, peak[i] / peak[i - 1], limit)
     shutil.rmtree(bench.build / "scratch")
 
 
@@ -81,7 +81,7 @@ def train(bench: Bench) -> None:
             bench.script("lightgbm.train, one thread", "fit.py", "bare", env=alone),
         ]
         mine, bare = bench.compare(f"train, {rows:,} rows", children, warm_up=rows <= 10**5)
-        bench.compare_versions(
+        bench.check(
             f"train, {rows:,} rows: seconds of the fit, to lightgbm.train",
             ratio(mine, bare, "seconds"),
             1.05,
@@ -92,7 +92,7 @@ def train(bench: Bench) -> None:
         used.append((median(mine, "rows"), median(done, "peak")))
     for (few, low), (many, high) in pairwise(used):
         if many >= 2 * few:
-            bench.compare_versions(
+            bench.check(
                 f"train: training rows for each GiB, from {few:,.0f} to {many:,.0f} rows",
                 (many - few) / (high - low) * 1024,
                 unit="",
@@ -110,9 +110,9 @@ def predict(bench: Bench) -> None:
         ]
         mine, bare = bench.compare(f"predict, {rows:,} rows", children, warm_up=rows <= 10**5)
         speed = rows / median(mine, "wall")
-        bench.compare_versions(f"predict, {rows:,} rows: file to file", speed, unit=" rows/s")
+        bench.check(f"predict, {rows:,} rows: file to file", speed, unit=" rows/s")
         speed = median(bare, "rows") / median(bare, "seconds")
-        bench.compare_versions(f"predict, {rows:,} rows: LightGBM on arrays", speed, unit=" rows/s")
+        bench.check(f"predict, {rows:,} rows: LightGBM on arrays", speed, unit=" rows/s")
 
 
 def render(bench: Bench) -> None:
@@ -134,8 +134,8 @@ def render(bench: Bench) -> None:
     ]
     call(*cook)
     mine, jinja, copied = bench.compare("render", children)
-    bench.compare_versions("render: wall, to a bare Jinja loop", ratio(mine, jinja, "wall"), 3)
-    bench.compare_versions("render: wall, to reading and writing", ratio(mine, copied, "wall"))
+    bench.check("render: wall, to a bare Jinja loop", ratio(mine, jinja, "wall"), 3)
+    bench.check("render: wall, to reading and writing", ratio(mine, copied, "wall"))
     same_files(home / "out/flight-delays", home / "jinja")
 
 
@@ -146,7 +146,7 @@ def startup(bench: Bench) -> None:
         Child("python -c pass", [bench.python, "-c", "pass"], bench.project),
     ]
     mine, bare = bench.compare("startup", children)
-    bench.compare_versions("startup: --help, wall, to python -c pass", ratio(mine, bare, "wall"), 7)
+    bench.check("startup: --help, wall, to python -c pass", ratio(mine, bare, "wall"), 7)
 
 
 BENCHMARKS: dict[str, Callable[[Bench], None]] = {

@@ -221,7 +221,7 @@ def report(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) ->
     bench.tables.append((head, loads))
 
 
-def compare_versions(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> None:
+def check(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> None:
     """Compare with the targets; a load with an error in it proves nothing."""
 
     def against(
@@ -232,7 +232,7 @@ def compare_versions(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, 
         at_least: float | None = None,
     ) -> None:
         failed = errors([*runs[OURS], *runs[name]], n)
-        bench.compare_versions(
+        bench.check(
             f"serve: {FIGURES[figure]} at {n} connections, to {name}",
             ratio(runs[OURS], runs[name], f"{figure} at {n}"),
             at_most,
@@ -249,12 +249,12 @@ def compare_versions(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, 
         against(ANNOTATED, "cpu us", n)
     against(QUIET_OURS, "cpu us", JUDGED_AT, at_most=1.08)
     start = ratio(runs[OURS], runs[NOOP], "start s")
-    bench.compare_versions(f"serve: start to first answer, to {NOOP}", start, 1.5)
+    bench.check(f"serve: start to first answer, to {NOOP}", start, 1.5)
     start = ratio(runs[OURS], runs[NOOP], "start cpu s")
-    bench.compare_versions(f"serve: cpu until first answer, to {NOOP}", start)
-    bench.compare_versions("serve: resident memory after the load", median(runs[OURS], "peak"), 110, " MiB")
+    bench.check(f"serve: cpu until first answer, to {NOOP}", start)
+    bench.check("serve: resident memory after the load", median(runs[OURS], "peak"), 110, " MiB")
     if OURS in sizes:
-        bench.compare_versions("serve: environment", sizes[OURS], 170, " MiB")
+        bench.check("serve: environment", sizes[OURS], 170, " MiB")
     if bench.peers:
         against(USUAL, "requests/s", JUDGED_AT)
         against(MLFLOW, "requests/s", JUDGED_AT, at_least=50)
@@ -262,4 +262,4 @@ def compare_versions(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, 
         for name in (USUAL, MLFLOW, BENTOML):
             against(name, "cpu us", JUDGED_AT)
             start = ratio(runs[name], runs[NOOP], "start s")
-            bench.compare_versions(f"serve: start to first answer, {name} to {NOOP}", start)
+            bench.check(f"serve: start to first answer, {name} to {NOOP}", start)
