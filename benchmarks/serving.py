@@ -61,7 +61,7 @@ def serve(bench: Bench) -> None:
         else {server.name: tree_size(python.parent.parent) for server, python in servers}
     )
     report(bench, runs, sizes)
-    compare_versions(bench, runs, sizes)
+    check_ratios(bench, runs, sizes)
 
 
 def trained(bench: Bench, home: Path) -> dict[str, str]:
@@ -221,7 +221,7 @@ def report(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) ->
     bench.tables.append((head, loads))
 
 
-def check(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> None:
+def check_ratios(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, float]) -> None:
     """Compare with the targets; a load with an error in it proves nothing."""
 
     def against(
