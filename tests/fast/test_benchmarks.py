@@ -59,5 +59,5 @@ def test_verdicts(
         python=tmp_path,
         given=True,
     )
-    bench.compare_versions("what", value, **limits)
+    bench.check("what", value, **limits)
     assert bench.ratios[0][2:] == expected

@@ -10,7 +10,7 @@ try:
 except Exception as error:
     from .mistakes import import_mistake
 
-    FEATURES.clear()  # so that a notebook can import it again, once it is mended
+    FEATURES.clear()  # so that it can be imported again, once it is mended
     raise import_mistake(error) from None
 
 

@@ -1,4 +1,4 @@
-"""The house style of plots and numbers, for the report and for the demo."""
+"""The house style of plots and numbers, for the report and other pages."""
 
 import math
 import warnings
