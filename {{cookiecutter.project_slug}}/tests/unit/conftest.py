@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data.schema import Column, value_kinds
-from {{ cookiecutter.package_name }}.features import Feature
+from {{ cookiecutter.package_name }}.features.known import Feature
 from {{ cookiecutter.package_name }}.predict.api import create_app
 from {{ cookiecutter.package_name }}.predict.connection import LimitedProtocol
 

@@ -3,12 +3,22 @@
 import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from {{ cookiecutter.package_name }}.features import helpers as h
-from {{ cookiecutter.package_name }}.features.compile import ResultKind, RowFunction, compile_row
+from {{ cookiecutter.package_name }}.features.compile import compile_row, trace
+from {{ cookiecutter.package_name }}.features.operations import (
+    ResultKind,
+    RowFunction,
+    Traced,
+    ValueKind,
+    expression,
+    row_function,
+)
 
 
 def compiled(function: Callable[..., Any], kind: ResultKind = "number") -> RowFunction:
@@ -54,3 +64,48 @@ def test_moments_are_datetimes_without_a_zone(constant: date) -> None:
         compile_row(
             "ad_hoc", lambda t: h.where(t < constant, 1.0, 0.0), {"t": "datetime"}, "number"
         )
+
+
+def test_a_constant_beyond_64_bits_is_a_float_in_both_forms() -> None:
+    traced = trace("ad_hoc", lambda a: a * 10**60, {"a": "number"}, "number")
+    assert row_function(traced)({"a": 2}) == 2e60
+    assert pl.DataFrame({"a": [2]}).select(expression(traced)).item() == 2e60
+
+
+def test_a_traced_feature_is_data(tmp_path: Path) -> None:
+    """What is read back from JSON computes the same, without the definition."""
+    columns: dict[str, ValueKind] = {"a": "number", "b": "text", "t": "datetime"}
+    limit = datetime(2020, 1, 1)
+
+    def definition(a: Any, b: Any, t: Any) -> Any:
+        late = h.where((t > limit) & h.one_of(b, ["x", "y"]), a / -math.inf, h.log(a) ** 2)
+        return late + h.hour(t) * 0.1
+
+    traced = trace("ad_hoc", definition, columns, "number")
+    again = Traced.model_validate_json(traced.model_dump_json())
+    assert again == traced
+    rows: list[dict[str, Any]] = [
+        {"a": 2.0, "b": "x", "t": datetime(2021, 1, 1, 5)},
+        {"a": 2.0, "b": "z", "t": datetime(2021, 1, 1, 5)},
+        {"a": -2.0, "b": "z", "t": datetime(2021, 1, 1, 5)},
+        {"a": None, "b": "x", "t": datetime(2001, 1, 1)},
+    ]
+    of_row = row_function(again)
+    table = pl.DataFrame(rows).select(expression(again)).to_series().to_list()
+    assert [of_row(row) for row in rows] == pytest.approx(table)
+    assert table[2:] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"steps": [{"operation": "import", "operands": [0]}]},
+        {"steps": [{"operation": "negate", "operands": [7]}]},
+        {"steps": [{"operation": "negate", "operands": [-1]}]},
+        {"result": 9},
+    ],
+)
+def test_what_is_no_traced_feature_is_refused(changes: dict[str, Any]) -> None:
+    traced = trace("ad_hoc", lambda a: -a, {"a": "number"}, "number")
+    with pytest.raises(ValueError, match=r"no operation|comes later|no step"):
+        Traced.model_validate(traced.model_dump() | changes)

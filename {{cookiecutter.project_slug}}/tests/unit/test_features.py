@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.features import FEATURES, Feature
-from {{ cookiecutter.package_name }}.features.compile import ValueKind
+from {{ cookiecutter.package_name }}.features.known import FEATURES, Feature
+from {{ cookiecutter.package_name }}.features.operations import ValueKind
 from {{ cookiecutter.package_name }}.features.registry import feature
 
 HoldEqual = Callable[[Feature, dict[str, str], list[dict[str, Any]]], None]
@@ -81,7 +81,7 @@ def test_mistakes_in_a_definition_are_named() -> None:
 def test_single_rows_need_no_polars() -> None:
     code = (
         "import sys; sys.modules['polars'] = None\n"
-        "from {{ cookiecutter.package_name }}.features import FEATURES\n"
+        "from {{ cookiecutter.package_name }}.features.known import FEATURES\n"
         "route = FEATURES['route'].row_function({'origin': 'text', 'dest': 'text'})\n"
         "print(route({'origin': 'JFK', 'dest': 'LAX'}))"
     )

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.features import Feature
 from {{ cookiecutter.package_name }}.features import helpers as h
-from {{ cookiecutter.package_name }}.features.compile import ResultKind, ValueKind
+from {{ cookiecutter.package_name }}.features.known import Feature
+from {{ cookiecutter.package_name }}.features.operations import ResultKind, ValueKind
 
 HoldEqual = Callable[[Feature, dict[str, str], list[dict[str, Any]]], None]
 RowOf = Callable[[dict[str, str]], st.SearchStrategy[dict[str, Any]]]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from {{ cookiecutter.package_name }}.data.schema import Column, Type, ValueKind, load_schema
+from {{ cookiecutter.package_name }}.data.schema import Column, Type, load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.features.operations import ValueKind
 
 
 def test_shipped_schema_is_valid(folder: Path) -> None:

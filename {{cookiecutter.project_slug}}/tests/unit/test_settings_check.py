@@ -9,7 +9,7 @@ import pytest
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.features import FEATURES, Feature
+from {{ cookiecutter.package_name }}.features.known import FEATURES, Feature
 from {{ cookiecutter.package_name }}.preprocess import pipeline
 
 Make = Callable[..., Config]

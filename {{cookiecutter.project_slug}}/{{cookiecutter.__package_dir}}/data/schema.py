@@ -14,11 +14,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import UserError
+from ..features.operations import ValueKind
 from ..utils.yaml import explain, read_yaml
 
 Type = Literal["integer", "float", "boolean", "category", "string", "datetime"]
 Role = Literal["feature", "target", "id", "time", "leak", "ignore"]
-ValueKind = Literal["number", "text", "datetime"]
 
 
 class Column(BaseModel):

@@ -1,21 +1,17 @@
 """What derived features are written with, besides operators.
 
-Each takes a column of a table, a column of single rows, or a constant as in the examples. Inside a
+Each takes columns, what was made of them, or constants as in the examples. Inside a
 feature nothing is missing and nothing raises: a result that is not a finite number is missing.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Sequence
+from datetime import datetime  # noqa: F401  # for the examples
+from typing import Any, TypeAlias
 
-from .compile import ResultKind, Symbol, call, compile_row, kind_of
-from .scalars import SCALARS, WEEKDAYS
+from .compile import Symbol, apply, kind_of
 
-if TYPE_CHECKING:  # a server that has only single rows never loads polars
-    import polars as pl
-
-Column: TypeAlias = Any  # of a table or of single rows, or a constant
+Column: TypeAlias = Any  # the symbol of a column or of what was made of it, or a constant
 
 
 def where(condition: Column, then: Column, otherwise: Column) -> Column:
@@ -26,16 +22,15 @@ def where(condition: Column, then: Column, otherwise: Column) -> Column:
     >>> where((2 > 1) & (2 < 3), "between", "beyond")
     'between'
     """
-    if isinstance(condition, Symbol) or _is_constant(condition):
-        kind = kind_of(condition)
-        if kind != "condition":
-            raise TypeError(f"where: the condition must be a comparison, not a {kind}")
-        if not isinstance(condition, Symbol):
-            return then if condition else otherwise
-        return condition.trace.choose(condition, then, otherwise)
-    import polars as pl
-
-    return pl.when(condition).then(_literal(then)).otherwise(_literal(otherwise))
+    kind = kind_of(condition)
+    if kind != "condition":
+        raise TypeError(f"where: the condition must be a comparison, not a {kind}")
+    if not isinstance(condition, Symbol):
+        return then if condition else otherwise
+    if (kind := kind_of(then)) is None or kind_of(otherwise) != kind:
+        one, other = (kind_of(x) or type(x).__name__ for x in (then, otherwise))
+        raise TypeError(f"where: {one} and {other} do not mix; give two of one kind")
+    return apply("where", condition, then, otherwise, gives=kind)
 
 
 def one_of(x: Column, values: Sequence[str | float]) -> Column:
@@ -44,11 +39,11 @@ def one_of(x: Column, values: Sequence[str | float]) -> Column:
     >>> where(one_of("JFK", ["JFK", "LGA"]), "New York", "elsewhere")
     'New York'
     """
-    if isinstance(x, Symbol):
-        return x.trace.contains(x, values)
-    if _is_constant(x):
-        return x in values
-    return x.is_in([value if isinstance(value, str) else float(value) for value in values])
+    values = tuple(values)
+    for value in values:
+        if kind_of(value) != kind_of(x) or value != value:
+            raise TypeError(f"one_of: {value!r} is no {kind_of(x)} that a column can hold")
+    return apply("one_of", x, *values)
 
 
 def join(separator: str, *texts: Column) -> Column:
@@ -57,14 +52,7 @@ def join(separator: str, *texts: Column) -> Column:
     >>> join("-", "JFK", "LAX")
     'JFK-LAX'
     """
-    if any(isinstance(text, Symbol) for text in texts):
-        blanks = ", ".join("{}" for _ in texts)
-        return call(f"{{}}.join(({blanks},))", "text", "text", separator, *texts)
-    if all(map(_is_constant, texts)):
-        return separator.join(texts)
-    import polars as pl
-
-    return pl.concat_str([_literal(text) for text in texts], separator=separator)
+    return apply("join", separator, *texts)
 
 
 def modulo(x: Column, period: float) -> Column:
@@ -93,7 +81,7 @@ def floor(x: Column) -> Column:
     >>> floor(-1.5)
     -2.0
     """
-    return _function("floor", x)
+    return apply("floor", x)
 
 
 def log(x: Column) -> Column:
@@ -102,7 +90,7 @@ def log(x: Column) -> Column:
     >>> log(1 + 0.0)
     0.0
     """
-    return _function("log", x)
+    return apply("log", x)
 
 
 def exp(x: Column) -> Column:
@@ -111,7 +99,7 @@ def exp(x: Column) -> Column:
     >>> exp(0.0)
     1.0
     """
-    return _function("exp", x)
+    return apply("exp", x)
 
 
 def sqrt(x: Column) -> Column:
@@ -120,7 +108,7 @@ def sqrt(x: Column) -> Column:
     >>> sqrt(9.0)
     3.0
     """
-    return _function("sqrt", x)
+    return apply("sqrt", x)
 
 
 def sine(angle: Column) -> Column:
@@ -129,7 +117,7 @@ def sine(angle: Column) -> Column:
     >>> sine(radians(90.0))
     1.0
     """
-    return _function("sin", angle)
+    return apply("sin", angle)
 
 
 def cosine(angle: Column) -> Column:
@@ -138,7 +126,7 @@ def cosine(angle: Column) -> Column:
     >>> cosine(radians(180.0))
     -1.0
     """
-    return _function("cos", angle)
+    return apply("cos", angle)
 
 
 def radians(degrees: Column) -> Column:
@@ -174,7 +162,7 @@ def year(moment: Column) -> Column:
     >>> year(datetime(2013, 12, 25, 18, 30))
     2013.0
     """
-    return _part(moment, "{}.year", lambda column: column.dt.year())
+    return apply("year", moment)
 
 
 def month(moment: Column) -> Column:
@@ -183,7 +171,7 @@ def month(moment: Column) -> Column:
     >>> month(datetime(2013, 12, 25, 18, 30))
     12.0
     """
-    return _part(moment, "{}.month", lambda column: column.dt.month())
+    return apply("month", moment)
 
 
 def day(moment: Column) -> Column:
@@ -192,7 +180,7 @@ def day(moment: Column) -> Column:
     >>> day(datetime(2013, 12, 25, 18, 30))
     25.0
     """
-    return _part(moment, "{}.day", lambda column: column.dt.day())
+    return apply("day", moment)
 
 
 def day_of_year(moment: Column) -> Column:
@@ -201,7 +189,7 @@ def day_of_year(moment: Column) -> Column:
     >>> day_of_year(datetime(2013, 12, 25, 18, 30))
     359.0
     """
-    return _part(moment, "{}.timetuple().tm_yday", lambda column: column.dt.ordinal_day())
+    return apply("day_of_year", moment)
 
 
 def weekday_number(moment: Column) -> Column:
@@ -210,7 +198,7 @@ def weekday_number(moment: Column) -> Column:
     >>> weekday_number(datetime(2013, 12, 25, 18, 30))
     3.0
     """
-    return _part(moment, "{}.isoweekday()", lambda column: column.dt.weekday())
+    return apply("weekday_number", moment)
 
 
 def weekday_name(moment: Column) -> Column:
@@ -219,14 +207,7 @@ def weekday_name(moment: Column) -> Column:
     >>> weekday_name(datetime(2013, 12, 25, 18, 30))
     'Wed'
     """
-    if isinstance(moment, Symbol):
-        return call("WEEKDAYS[{}.weekday()]", "datetime", "text", moment)
-    if _is_constant(moment):
-        return _of_constants(weekday_name, "category", moment)
-    import polars as pl
-
-    names = dict(enumerate(WEEKDAYS, start=1))
-    return moment.dt.weekday().replace_strict(names, return_dtype=pl.String)
+    return apply("weekday_name", moment)
 
 
 def hour(moment: Column) -> Column:
@@ -235,7 +216,7 @@ def hour(moment: Column) -> Column:
     >>> hour(datetime(2013, 12, 25, 18, 30))
     18.0
     """
-    return _part(moment, "{}.hour", lambda column: column.dt.hour())
+    return apply("hour", moment)
 
 
 def minute_of_day(moment: Column) -> Column:
@@ -244,7 +225,7 @@ def minute_of_day(moment: Column) -> Column:
     >>> minute_of_day(datetime(2013, 12, 25, 18, 30))
     1110.0
     """
-    return hour(moment) * 60 + _part(moment, "{}.minute", lambda column: column.dt.minute())
+    return hour(moment) * 60 + apply("minute", moment)
 
 
 def hours_between(start: Column, end: Column) -> Column:
@@ -253,47 +234,4 @@ def hours_between(start: Column, end: Column) -> Column:
     >>> hours_between(datetime(2013, 12, 25, 18, 30), datetime(2013, 12, 26))
     5.5
     """
-    if isinstance(start, Symbol) or isinstance(end, Symbol):
-        return call("({1} - {0}).total_seconds()", "datetime", "number", start, end) / 3600
-    if _is_constant(start) and _is_constant(end):
-        return _of_constants(hours_between, "number", start, end)
-    import polars as pl
-
-    return (end - start).dt.total_microseconds().cast(pl.Float64) / 1e6 / 3600
-
-
-def _function(name: str, x: Column) -> Column:
-    """Apply a function that polars and `scalars` know under the same name."""
-    if isinstance(x, Symbol):
-        return call(f"{name}({{}})", "number", "number", x, shown=f"{name}(x)")
-    return SCALARS[name](float(x)) if _is_constant(x) else getattr(x, name)()
-
-
-def _part(moment: Column, source: str, of_table: Callable[["pl.Expr"], "pl.Expr"]) -> Column:
-    """Take a number out of a datetime."""
-    if isinstance(moment, Symbol):
-        return call(f"float({source})", "datetime", "number", moment)
-    if _is_constant(moment):
-        return _of_constants(lambda column: _part(column, source, of_table), "number", moment)
-    import polars as pl
-
-    return of_table(moment).cast(pl.Float64)
-
-
-def _of_constants(helper: Callable[..., Any], result: ResultKind, *values: datetime) -> Any:
-    """Compute a helper of datetimes as for a single row that has these values."""
-    row = {f"c{i}": value for i, value in enumerate(values)}
-    return compile_row("constant", helper, dict.fromkeys(row, "datetime"), result)(row)
-
-
-def _is_constant(x: Any) -> bool:
-    return isinstance(x, float | str | date | int)
-
-
-def _literal(x: Column) -> Any:
-    """Keep a constant text from being read as the name of a column."""
-    if not _is_constant(x):
-        return x
-    import polars as pl
-
-    return pl.lit(x if isinstance(x, str | bool | date) else float(x))
+    return apply("seconds_between", start, end) / 3600

@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import UserError
 from . import helpers
-from .compile import ResultError, Symbol, ValueKind
+from .compile import ResultError, Symbol
+from .operations import ValueKind
 from .registry import FEATURES, Feature
 
 FILE = Path(__file__).with_name("feature_funcs.py")

@@ -1,16 +1,12 @@
-"""What a derived feature is: one definition, as an expression over a table and a function of a row.
-
-For a table the definition is called with polars expressions, for single rows once with the symbols
-of `compile`. Inside it nothing is missing (a missing input makes the result missing) and numbers
-follow IEEE 754. A result that is not finite is missing. So tables and single rows agree.
-"""
+"""Derived features by name: what `@feature()` registers, and how each is traced."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from .compile import ResultKind, RowFunction, ValueKind, compile_row
+from .compile import trace
+from .operations import ResultKind, RowFunction, Traced, ValueKind, expression, row_function
 
 if TYPE_CHECKING:  # a server that has only single rows never loads polars
     import polars as pl
@@ -34,54 +30,26 @@ class Feature:
     kind: ResultKind
     function: Callable[..., Any]
 
-    def expression(self, kinds: Mapping[str, ValueKind]) -> "pl.Expr":
-        """Return the feature as an expression over a table, named like the feature.
-
-        Args:
-            kinds: What the values of each column are. Numbers enter as Float64, texts as String.
-
-        Raises:
-            KeyError: A column has no kind.
-        """
-        import polars as pl
-
-        inputs, present = [], []
-        for column in self.columns:
-            kind = kinds[column]
-            if kind == "number":
-                value = pl.col(column).cast(pl.Float64)
-                present.append(value.is_not_null() & value.is_finite())
-            else:
-                value = pl.col(column)
-                if kind != "datetime":
-                    value = value.cast(pl.String)
-                present.append(value.is_not_null())
-            inputs.append(value)
-        result = self.function(*inputs)
-        if not isinstance(result, pl.Expr):
-            result = pl.lit(result)
-        if self.kind == "number":
-            result = result.cast(pl.Float64)
-            present.append(result.is_finite())
-        return pl.when(pl.all_horizontal(present)).then(result).alias(self.name)
-
-    def row_function(self, kinds: Mapping[str, ValueKind]) -> RowFunction:
-        """Return the feature as a function of one row, equal to `expression` on a table with it.
+    def trace(self, kinds: Mapping[str, ValueKind]) -> Traced:
+        """Return the operations that the definition stands for, as data.
 
         Args:
             kinds: What the values of each column are.
-
-        Returns:
-            A function of values by column (numbers, booleans, texts, naive datetimes or None)
-            that gives a finite float, a text, or None where an input is missing or the result
-            undefined; KeyError where a column is not in the row at all.
 
         Raises:
             KeyError: A column has no kind.
             TypeError: The definition does what a table cannot, or its result is of another kind.
         """
         columns = {column: kinds[column] for column in self.columns}
-        return compile_row(self.name, self.function, columns, self.kind)
+        return trace(self.name, self.function, columns, self.kind)
+
+    def expression(self, kinds: Mapping[str, ValueKind]) -> "pl.Expr":
+        """Return the feature as an expression over a table, named like the feature."""
+        return expression(self.trace(kinds)).alias(self.name)
+
+    def row_function(self, kinds: Mapping[str, ValueKind]) -> RowFunction:
+        """Return the feature as a function of one row, equal to `expression` on its rows."""
+        return row_function(self.trace(kinds))
 
 
 FEATURES: dict[str, Feature] = {}

@@ -25,7 +25,7 @@ from ..data.statistics import Statistics
 from ..data.utils import ahead
 from ..data.violations import Violations
 from ..errors import UserError
-from ..features import needed_columns
+from ..features.known import needed_columns, trace_features
 from ..utils.files import write_json
 from ..utils.progress import progress
 from .preprocessor import InputSpec, Preprocessor, input_specs
@@ -80,7 +80,9 @@ def run(config: Config) -> Summary:
     check_settings(config.task, config.split, config.features.derived, schema)
     path, entry = ingest.raw_file(config)
     raw = RawTable(path, schema, config.data.batch_rows, entry.rows)
-    specs = input_specs(schema, config.features.derived)
+    specs = input_specs(
+        schema, trace_features(config.features.derived, value_kinds(schema.columns))
+    )
     rule = split_rule(config.split, schema)
     first = _first_pass(raw, specs, rule, config.task == "classification")
     preprocessor = Preprocessor(
@@ -133,8 +135,7 @@ def _first_pass(
 ) -> FirstPass:
     """Check every row and gather the training rows' statistics."""
     schema = raw.schema
-    kinds = value_kinds(schema.columns)
-    categories = {item.name: item.raw(kinds) for item in specs if item.kind == "category"}
+    categories = {item.name: item.raw() for item in specs if item.kind == "category"}
     kept = [schema.target, *schema.features, *([schema.time] if schema.time else [])]
     first = FirstPass(Statistics(list(categories)), Tally())
     violations = Violations()
@@ -179,11 +180,10 @@ def _fit(
     specs: Sequence[InputSpec], schema: Schema, statistics: Statistics, max_categories: int
 ) -> tuple[InputSpec, ...]:
     """Fit the inputs: the levels of categories; median, mean and std of numbers."""
-    kinds = value_kinds(schema.columns)
     numbers = []
     for item in specs:
         if item.kind == "number":
-            value = item.raw(kinds)
+            value = item.raw()
             value = encode_datetime(value) if item.source == "datetime" else value
             numbers.append(value.cast(pl.Float64).fill_nan(None).alias(item.name))
     sample = statistics.sample.frame().select(numbers)

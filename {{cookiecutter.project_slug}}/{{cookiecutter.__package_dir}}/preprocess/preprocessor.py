@@ -5,7 +5,7 @@ the server a function of one row; a property test holds both equal.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ..data.schema import Column, Schema, ValueKind, value_kinds
-from ..features import FEATURES
+from ..data.schema import Column, Schema
+from ..features.operations import Traced, expression, row_function
 from . import transforms
 from .transforms import Floats
 
@@ -40,23 +40,22 @@ class InputSpec(BaseModel):
     median: float = 0.0
     mean: float = 0.0
     std: float = 0.0
+    traced: Traced | None = None  # of a derived feature: what it was when it was fitted
 
     @property
     def design_width(self) -> int:
         """How many columns of the design matrix it becomes."""
         return min(len(self.levels), DESIGN_LEVELS) if self.kind == "category" else 1
 
-    def raw(self, kinds: Mapping[str, ValueKind]) -> "pl.Expr":
+    def raw(self) -> "pl.Expr":
         """Return the input before it is encoded, as an expression over a typed batch."""
         import polars as pl
 
-        if self.source == "derived":
-            return FEATURES[self.name].expression(kinds)
-        return pl.col(self.name)
+        return pl.col(self.name) if self.traced is None else expression(self.traced)
 
-    def encoded(self, kinds: Mapping[str, ValueKind]) -> "pl.Expr":
+    def encoded(self) -> "pl.Expr":
         """Return the input as float32, named like it; NaN is missing."""
-        column = self.raw(kinds)
+        column = self.raw()
         if self.kind == "category":
             column = transforms.encode_category(column, self.levels)
         elif self.source == "datetime":
@@ -66,11 +65,17 @@ class InputSpec(BaseModel):
         return column.alias(self.name)
 
 
-def input_specs(schema: Schema, derived: Sequence[str]) -> list[InputSpec]:
-    """Say what the inputs of a schema are, before anything is fitted: their kinds and sources."""
+def input_specs(schema: Schema, derived: Mapping[str, Traced]) -> list[InputSpec]:
+    """Say what the inputs are, before anything is fitted: their kinds and sources.
+
+    Args:
+        schema: Of the raw table.
+        derived: Derived features by name, as they are traced now.
+    """
     columns = [_of_column(name, schema.columns[name]) for name in schema.features]
     return columns + [
-        InputSpec(name=name, kind=FEATURES[name].kind, source="derived") for name in derived
+        InputSpec(name=name, kind=traced.kind, source="derived", traced=traced)
+        for name, traced in derived.items()
     ]
 
 
@@ -115,8 +120,7 @@ class Preprocessor(BaseModel):
 
     def expressions(self) -> "list[pl.Expr]":
         """Return one float32 expression for each input, over a typed batch."""
-        kinds = value_kinds(self.columns)
-        return [item.encoded(kinds) for item in self.inputs]
+        return [item.encoded() for item in self.inputs]
 
     def transform(self, typed: "pl.DataFrame") -> Floats:
         """Transform a typed batch.
@@ -137,8 +141,7 @@ class Preprocessor(BaseModel):
         The function takes plain values (number, text, bool, naive datetime or None) by column name
         and equals `transform` on a batch of one row.
         """
-        kinds = value_kinds(self.columns)
-        steps = [_row_step(item, kinds) for item in self.inputs]
+        steps = [_row_step(item) for item in self.inputs]
         return lambda row: [step(row) for step in steps]
 
     def design_matrix(self, x: Floats) -> Floats:
@@ -180,15 +183,13 @@ class Preprocessor(BaseModel):
         return cls.model_validate_json(path.read_bytes())
 
 
-def _row_step(
-    item: InputSpec, kinds: Mapping[str, ValueKind]
-) -> Callable[[Mapping[str, Any]], float]:
+def _row_step(item: InputSpec) -> Callable[[Mapping[str, Any]], float]:
     """Return the function of a row that gives one input, NaN where it is missing."""
     nan = float("nan")
     name = item.name
     position = {level: float(i) for i, level in enumerate(item.levels)}.get
-    if item.source == "derived":
-        value = FEATURES[name].row_function(kinds)
+    if item.traced is not None:
+        value = row_function(item.traced)
         if item.kind == "category":
             return lambda row: position(value(row), nan)
         return lambda row: nan if (v := value(row)) is None else v

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ..config import Split
 from ..data.schema import Schema, value_kinds
 from ..errors import UserError
-from ..features import FEATURES
+from ..features.known import FEATURES
 from ..features.mistakes import check_feature, place, unknown_feature
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..data.schema import Schema
 from ..errors import UserError
-from ..features import FEATURES
+from ..features.known import FEATURES
 from ..utils.bootstrap import Estimate
 from ..utils.files import write_text
 from ..utils.metrics import METRICS
@@ -249,7 +249,7 @@ def _features(evaluation: Evaluation, schema: Schema) -> str:
     for item in evaluation.inputs:
         column = schema.columns.get(item.name)
         if column is None:
-            documented = FEATURES[item.name].function.__doc__ or "derived feature"
+            documented = _documented(item.name)
             meaning = documented.strip().splitlines()[0].rstrip(".")
         else:
             meaning = column.description
@@ -266,6 +266,12 @@ BLOCKS: dict[str, Callable[[Evaluation, Schema], str]] = {
     "slices": _slices,
 }
 """What a run can fill, by the name of the block."""
+
+
+def _documented(name: str) -> str:
+    """Return what feature_funcs.py says of a feature, if it still has it."""
+    known = FEATURES.get(name)
+    return (known and known.function.__doc__) or "derived feature"
 
 
 def _with_interval(estimate: Estimate, sign: bool = False) -> str:
