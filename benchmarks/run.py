@@ -104,8 +104,9 @@ def predict(bench: Bench) -> None:
     for rows in bench.rows:
         env = bench.prepared(rows, "ingest", "preprocess", "train")
         out = bench.build / "predictions.parquet"
+        words = ("predict", bench.table(rows), "--out", out, "--version", "newest")
         children = [
-            bench.ours("predict", "predict", bench.table(rows), "--out", out, env=env),
+            bench.ours("predict", *words, env=env),
             bench.script("LightGBM on arrays", "predict_arrays.py", env=env),
         ]
         mine, bare = bench.compare(f"predict, {rows:,} rows", children, warm_up=rows <= 10**5)

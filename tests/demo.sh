@@ -14,7 +14,7 @@ cd "$project"
 git init --quiet --initial-branch=main
 git add --all
 git -c user.name=Demo -c user.email=demo@example.com commit --quiet --message="Start from the template"
-for target in setup ingest preprocess train evaluate predict; do
+for target in setup all predict; do
     step "make $target"
     make --no-print-directory "$target"
 done

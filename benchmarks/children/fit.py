@@ -8,7 +8,6 @@ import sys
 import time
 
 from flight_delays.config import load_config
-from flight_delays.data.schema import load_schema
 from flight_delays.models import train
 from flight_delays.models.estimators import GradientBoosting
 from flight_delays.preprocess import processed
@@ -16,8 +15,7 @@ from flight_delays.preprocess import processed
 how = sys.argv[1]
 config = load_config()
 folder = config.paths.processed
-schema = load_schema(config.paths.schema_)
-preprocessor, _ = processed.load(folder, schema.hash, config.task)
+preprocessor, _ = processed.load(folder)
 x, y = processed.arrays(processed.read_set(folder, "train"), preprocessor)
 start = time.perf_counter()
 if how == "ours":

@@ -9,15 +9,13 @@ import time
 
 import numpy as np
 from flight_delays.config import load_config
-from flight_delays.data.schema import load_schema
 from flight_delays.models.registry import versions
 from flight_delays.preprocess import processed
 from flight_delays.preprocess.split import SPLITS
 
 config = load_config()
 folder = config.paths.processed
-schema = load_schema(config.paths.schema_)
-preprocessor, _ = processed.load(folder, schema.hash, config.task)
+preprocessor, _ = processed.load(folder)
 sets = [processed.arrays(processed.read_set(folder, name), preprocessor)[0] for name in SPLITS]
 x = np.concatenate(sets)
 version = versions(config.paths.models)[-1]

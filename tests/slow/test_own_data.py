@@ -13,17 +13,18 @@ import pytest
 from tests.slow.projects import Installer, run
 
 DEMO = """
-from app.blocks import page
-from app.demo import Demo, shown
+from app.demo import Demo
+from app.form import shown
+from app.gradio_app import page
 from flight_delays.config import load_config
 
 demo = Demo(load_config())
 for row in demo.examples():
-    answer = demo.predict({name: shown(value) for name, value in row.items()})
-    assert answer.row == row, (answer.row, row)
-    demo.reasons(answer)
+    prediction = demo.predict({name: shown(value) for name, value in row.items()})
+    assert prediction.row == row, (prediction.row, row)
+    demo.contributions(prediction)
     for change in demo.changes():
-        demo.what_if(answer, change)
+        demo.what_if(prediction, change)
 page(demo)
 """
 Table = tuple[str, list[str], list[list[Any]]]

@@ -76,10 +76,11 @@ def ingest(config: ConfigPath = DEFAULT) -> None:
 @app.command()
 def preprocess(config: ConfigPath = DEFAULT) -> None:
     """Split, fit on the training rows only, write data/processed."""
+    from .models.registry import hashed_columns
     from .preprocess import pipeline
 
     settings = _load(config)
-    summary = pipeline.run(settings)
+    summary = pipeline.run(settings, hashed_columns(settings.paths.models))
     rows = ", ".join(f"{name} {count:,}" for name, count in summary.rows.items())
     left_out = f"; {summary.missing_target:,} without a target" * (summary.missing_target > 0)
     left_out += f"; {summary.unseen_class:,} of an unseen class" * (summary.unseen_class > 0)

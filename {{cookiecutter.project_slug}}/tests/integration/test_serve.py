@@ -1,7 +1,9 @@
 """The server as a process: it drains on SIGTERM, and several workers count as one."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -107,3 +109,60 @@ def test_access_log_goes_to_standard_output(serving: Start) -> None:
         output = server.log.read_text(encoding="utf-8")
     lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"time"')]
     assert any(line["path"] == "/predict" and line["status"] == 200 for line in lines)
+
+
+def listens(url: str) -> bool:
+    port = int(url.rpartition(":")[2])
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started (Linux)."""
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert condition()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop on")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_ends_with_0_and_leaves_nothing(
+    serving: Start, tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with serving(workers=workers, drain_seconds=0.1) as server:
+        assert httpx.get(server.url + "/health/ready").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=60) == 0
+    assert list(tmp_path.glob("metrics-*")) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells who is whose child")
+def test_workers_end_with_their_supervisor(serving: Start) -> None:
+    with serving(workers=2, drain_seconds=0.1) as server:
+        assert len(children(server.process.pid)) >= 2
+        server.process.kill()
+        server.process.wait(timeout=60)
+        wait_for(lambda: not listens(server.url))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells who is whose child")
+def test_a_dead_worker_is_replaced_and_forgotten(serving: Start) -> None:
+    with serving(workers=2, access_log="false") as server:
+        before = children(server.process.pid)
+        os.kill(before[-1], signal.SIGKILL)
+        wait_for(lambda: before[-1] not in children(server.process.pid))
+        wait_for(lambda: is_ready(server.url))
+
+
+def is_ready(url: str) -> bool:
+    """Tell whether all workers are ready, as the metrics have it."""
+    try:
+        return "model_ready 1.0" in httpx.get(url + "/metrics").text
+    except httpx.TransportError:
+        return False

@@ -10,6 +10,7 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+import onnx
 import onnxruntime
 import polars as pl
 import pytest
@@ -147,9 +148,45 @@ def test_a_wrong_export_is_refused(trained: SimpleNamespace) -> None:
         train.export(model, preprocessor, [x])
 
 
-def test_wrong_parameters_are_named(project: Make) -> None:
-    with pytest.raises(UserError, match=r"train\.params"):
-        trained_on(project, "two", **{"train.model": "linear", "train.params": {"nope": 1}})
+@pytest.mark.parametrize(
+    ("model", "wrong", "meant"),
+    [
+        ("gradient_boosting", "learning_rat", "learning_rate"),
+        ("gradient_boosting", "n_estimator", "n_estimators"),
+        ("linear", "max_itr", "max_iter"),
+    ],
+)
+def test_unknown_parameters_are_refused(project: Make, model: str, wrong: str, meant: str) -> None:
+    named = rf"train\.params: .* has no parameter '{wrong}'; did you mean '{meant}'"
+    with pytest.raises(UserError, match=named):
+        trained_on(project, "two", **{"train.model": model, "train.params": {wrong: 1}})
+
+
+def test_an_unknown_model_is_refused_by_name(project: Make) -> None:
+    with pytest.raises(UserError, match=r"train\.model: there is no model 'forest' \(there: dummy"):
+        trained_on(project, "two", **{"train.model": "forest"})
+
+
+def test_rounds_may_have_any_of_their_names(project: Make) -> None:
+    config, _ = trained_on(project, "two", **{"train.params": {"num_boost_round": 7}})
+    import pickle
+
+    model = pickle.loads((config.paths.models / "v0.1/model.pkl").read_bytes())
+    assert model.booster().num_trees() == 7
+
+
+def test_the_same_training_gives_the_same_bytes(project: Make) -> None:
+    config, _ = trained_on(project, "two")
+    first = {p.name: p.read_bytes() for p in (config.paths.models / "v0.1").iterdir()}
+    shutil.rmtree(config.paths.models / "v0.1")
+    train.run(config)
+    second = {p.name: p.read_bytes() for p in (config.paths.models / "v0.1").iterdir()}
+    assert first.keys() == second.keys()
+    for name in first.keys() - {"metadata.json"}:  # which has the time
+        assert first[name] == second[name], name
+    props = {p.key: p.value for p in onnx.load_from_string(first["model.onnx"]).metadata_props}
+    assert props["version"] == "v0.1"
+    assert json.loads(props["classes"]) == ["false", "true"]
 
 
 def test_versions(project: Make) -> None:

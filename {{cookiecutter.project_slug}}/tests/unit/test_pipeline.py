@@ -9,7 +9,6 @@ import pytest
 
 from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data import ingest
-from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
 
@@ -36,8 +35,7 @@ def test_fitted_on_training_rows_only(project: Make, frame: pl.DataFrame, sets: 
         changed, "y", **{"split.val_from": "2024-01-20", "split.test_from": "2024-01-23"}
     )
     parts = sets(config)
-    schema = load_schema(config.paths.schema_)
-    preprocessor, _ = processed.load(config.paths.processed, schema.hash, config.task)
+    preprocessor, _ = processed.load(config.paths.processed)
     inputs = {item.name: item for item in preprocessor.inputs}
     train = frame.filter(~late)
     assert "late team" not in inputs["team"].levels

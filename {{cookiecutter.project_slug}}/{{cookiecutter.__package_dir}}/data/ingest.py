@@ -147,6 +147,11 @@ def _publish(temporary: Path, path: Path, digest: str) -> None:
             ) from None
 
 
+def known(raw: Path, name: str) -> Ingested | None:
+    """Return what the manifest says of a file, without looking at the file; None if nothing."""
+    return _manifest(raw).get(name)
+
+
 def _manifest(raw: Path) -> dict[str, Ingested]:
     path = raw / "manifest.json"
     if not path.exists():

@@ -4,8 +4,9 @@ For a model of your own write a class with the methods of `Estimator` and add it
 docs/own_model.md shows one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -117,16 +118,16 @@ class Linear:
         """Fit by L-BFGS (classification) or in closed form (regression)."""
         from sklearn.linear_model import LogisticRegression, Ridge
 
-        wide, params = x.astype(np.float64), dict(self.settings.params)
-        params = {"random_state": self.settings.seed} | params
-        try:
-            if self.settings.task == "regression":
-                model = Ridge(**params).fit(wide, y)
-                self.weights, self.bias = model.coef_[:, None], np.array([model.intercept_])
-                return
-            model = LogisticRegression(**{"max_iter": 2000} | params).fit(wide, y.astype(np.int64))
-        except TypeError as error:
-            raise UserError(f"train.params: {error}", 2) from None
+        wide = x.astype(np.float64)
+        regression = self.settings.task == "regression"
+        kind = Ridge if regression else LogisticRegression
+        check_params(kind.__name__, self.settings.params, kind().get_params())
+        params = {"random_state": self.settings.seed} | dict(self.settings.params)
+        if regression:
+            model = Ridge(**params).fit(wide, y)
+            self.weights, self.bias = model.coef_[:, None], np.array([model.intercept_])
+            return
+        model = LogisticRegression(**{"max_iter": 2000} | params).fit(wide, y.astype(np.int64))
         weights, bias = model.coef_.T, model.intercept_
         if weights.shape[1] == 1:  # two classes: the sigmoid as a softmax over (0, z)
             weights, bias = np.hstack([0 * weights, weights]), np.array([0.0, bias[0]])
@@ -181,7 +182,12 @@ class GradientBoosting:
             objective = {"objective": "binary"}
         else:
             objective = {"objective": "multiclass", "num_class": classes}
+        aliases = lgb.basic._ConfigAliases._get_all_param_aliases()
+        known = {name for names in aliases.values() for name in names} | {*aliases, "n_estimators"}
+        check_params("LightGBM", self.settings.params, known)
         params = {**self.defaults, **objective, **self.settings.params}
+        for name in {"n_estimators", *aliases["num_iterations"]} & set(self.settings.params):
+            params["n_estimators"] = params.pop(name)  # by whichever of its names it is given
         rounds = params.pop("n_estimators")
         params |= {
             "seed": self.settings.seed,
@@ -228,6 +234,17 @@ ESTIMATORS: dict[str, type[Estimator]] = {
     "gradient_boosting": GradientBoosting,
 }
 """Every model by the name that the configuration takes."""
+
+
+def check_params(model: str, params: Mapping[str, Any], known: Collection[str]) -> None:
+    """Raise a UserError where `train.params` names a parameter that a model does not have."""
+    for name in params:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = (
+                f"; did you mean {near[0]!r}?" if near else f" (there: {', '.join(sorted(known))})"
+            )
+            raise UserError(f"train.params: {model} has no parameter {name!r}{hint}", 2)
 
 
 def check_name(key: str, name: str) -> None:

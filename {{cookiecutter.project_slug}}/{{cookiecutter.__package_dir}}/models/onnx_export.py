@@ -1,6 +1,7 @@
 """Models as ONNX: from `INPUT` (n, k) to `OUTPUT` (n, c) or (n, 1), both float32."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from .predictor import INPUT, OUTPUT
 Doubles = NDArray[np.float64]
 OPSET = 15
 IR_VERSION = 8
+PRODUCER = (__package__ or "").partition(".")[0]
 
 
 def constant(value: Doubles, inputs: int) -> bytes:
@@ -107,6 +109,21 @@ def from_sklearn(model: Any) -> bytes:
     return _with_output(exported, len(model.classes_) if classifier else 1)
 
 
+def with_metadata(model: bytes, values: Mapping[str, str]) -> bytes:
+    """Return an ONNX model that says of itself what it is.
+
+    Args:
+        model: An ONNX model.
+        values: Texts by name, such as its version.
+    """
+    from onnx import helper, load_from_string
+
+    loaded = load_from_string(model)
+    loaded.producer_name = PRODUCER
+    helper.set_model_props(loaded, dict(values))
+    return bytes(loaded.SerializeToString())
+
+
 def exact_in_float32(model: str) -> str:
     """Rewrite a LightGBM model so that float32 arithmetic takes every branch the same way.
 
@@ -174,6 +191,7 @@ def _with_output(model: Any, columns: int) -> bytes:
 
     del model.graph.output[:]
     shape = [None, columns]
+    model.graph.name = "model"  # converters draw one at random
     model.graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, shape))
     finished = helper.make_model(model.graph, opset_imports=model.opset_import)
     finished.ir_version = IR_VERSION

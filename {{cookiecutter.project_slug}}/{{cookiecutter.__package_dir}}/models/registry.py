@@ -250,6 +250,15 @@ def new_version(models: Path, name: str | None = None) -> Path:
     return models / name
 
 
+def hashed_columns(models: Path) -> tuple[str, ...] | None:
+    """Return what the first version that was split at random hashed; None where there is none."""
+    for name in versions(models):
+        split = Metadata.read(models / name).split
+        if split.by == "random":
+            return split.columns
+    return None
+
+
 def find_version(models: Path, name: str | None = None) -> ModelVersion:
     """Open a version with all its files checked.
 

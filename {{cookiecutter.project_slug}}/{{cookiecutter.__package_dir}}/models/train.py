@@ -1,6 +1,7 @@
 """Fit the model and its baseline on the training rows and save them as a new version."""
 
 import hashlib
+import json
 import logging
 import pickle
 from dataclasses import dataclass
@@ -14,9 +15,8 @@ from numpy.typing import NDArray
 from ..config import Config, Train
 from ..data.schema import Schema, load_schema
 from ..errors import UserError
-from ..preprocess import processed
+from ..preprocess import current, processed
 from ..preprocess.preprocessor import Preprocessor
-from ..preprocess.split import split_rule
 from ..preprocess.transforms import Floats
 from ..tracking import Interval
 from ..utils.random_seed import seed_everything
@@ -31,6 +31,7 @@ from .model_io import (
     save_version,
     training_commit,
 )
+from .onnx_export import with_metadata
 from .predictor import Predictor
 from .registry import new_version
 
@@ -65,7 +66,7 @@ def run(config: Config, version: str | None = None) -> Trained:
     check_name("train.baseline", settings.baseline)
     folder = new_version(config.paths.models, version)
     schema = load_schema(config.paths.schema_)
-    preprocessor, summary = processed.load(config.paths.processed, schema.hash, config.task)
+    preprocessor, summary = current.load(config)
     seed_everything(settings.seed)
     (x, y), (x_val, y_val) = (
         processed.arrays(processed.read_set(config.paths.processed, split), preprocessor)
@@ -93,6 +94,7 @@ def run(config: Config, version: str | None = None) -> Trained:
         "explanation": explanation,
         "golden": [golden_row(predictor, row) for row in summary.golden],
     }
+    onnx = with_metadata(onnx, _labels(config.model.name, folder.name, preprocessor))
     files = {MODEL: onnx, BASELINE: baseline_onnx, PICKLE: pickle.dumps(model), **extra}
     metadata = save_version(folder, record, preprocessor, files)
     return Trained(folder.name, folder, metadata.metrics, metadata.baseline.metrics)
@@ -113,7 +115,7 @@ def _origin(
         "model": settings.model,
         "params": settings.params,
         "seed": settings.seed,
-        "split": split_rule(config.split, schema),
+        "split": summary.split,
         **training_commit(),
         "config_hash": config_hash(config),
         "schema_hash": preprocessor.schema_hash,
@@ -126,6 +128,17 @@ def _origin(
         },
         "threshold": config.evaluate.threshold,
         "packages": package_versions(),
+    }
+
+
+def _labels(name: str, version: str, preprocessor: Preprocessor) -> dict[str, str]:
+    """Return what model.onnx says of itself."""
+    return {
+        "name": name,
+        "version": version,
+        "schema_hash": preprocessor.schema_hash,
+        "preprocessor_hash": preprocessor.hash,
+        "classes": json.dumps(preprocessor.classes),
     }
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,12 @@ class FirstPass:
     missing_target: int = 0
 
 
-def run(config: Config) -> Summary:
+def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
     """Turn the ingested table into train, validation and test sets and a fitted preprocessor.
+
+    Args:
+        config: The configuration.
+        hashed: The columns that a random split hashed before, so that it stays as it was.
 
     Raises:
         UserError: The table breaks its schema, a split would be empty, a feature has a mistake or
@@ -83,7 +87,7 @@ def run(config: Config) -> Summary:
     specs = input_specs(
         schema, trace_features(config.features.derived, value_kinds(schema.columns))
     )
-    rule = split_rule(config.split, schema)
+    rule = split_rule(config.split, schema, hashed)
     first = _first_pass(raw, specs, rule, config.task == "classification")
     preprocessor = Preprocessor(
         task=config.task,
@@ -109,11 +113,13 @@ def run(config: Config) -> Summary:
             unseen_class=unseen,
             data_sha256=entry.sha256,
             schema_hash=schema.hash,
+            split=rule,
+            max_categories=config.features.max_categories,
             preprocessor_hash=preprocessor.hash,
             golden=[_plain(row) for row in golden],
         )
         preprocessor.save(folder / PREPROCESSOR)
-        write_json(folder / SUMMARY, asdict(summary))
+        write_json(folder / SUMMARY, summary.model_dump(mode="json"))
     return summary
 
 

@@ -1,17 +1,17 @@
 """What stands in data/processed: three sets, the fitted preprocessor, and a summary."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..errors import UserError
+from ..utils.yaml import explain
 from .preprocessor import Preprocessor
-from .split import SPLITS
+from .split import SPLITS, SplitRule
 from .transforms import Floats
 
 ROW, TARGET = "__row", "__target"  # columns of each set besides the inputs
@@ -19,9 +19,10 @@ PREPROCESSOR, SUMMARY = "preprocessor.json", "summary.json"
 AGAIN = "run `preprocess` again"
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What preprocessing did; stored as summary.json."""
+class Summary(BaseModel):
+    """What preprocessing did, and with which settings; stored as summary.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: dict[str, int]  # train, val, test
     raw_rows: int
@@ -29,6 +30,8 @@ class Summary:
     unseen_class: int  # rows of val or test whose class no training row has: left out
     data_sha256: str
     schema_hash: str
+    split: SplitRule
+    max_categories: int
     preprocessor_hash: str
     golden: list[dict[str, Any]]  # a few raw rows, to check a served model with
 
@@ -38,34 +41,24 @@ def set_path(folder: Path, split: str) -> Path:
     return folder / f"{split}.parquet"
 
 
-def load(
-    folder: Path, schema_hash: str, task: Literal["classification", "regression"]
-) -> tuple[Preprocessor, Summary]:
+def load(folder: Path) -> tuple[Preprocessor, Summary]:
     """Return the fitted preprocessor and the summary of what stands in data/processed.
 
-    Args:
-        folder: data/processed.
-        schema_hash: Hash of the schema as it is now.
-        task: The task as it is now.
-
     Raises:
-        UserError: Nothing is there, it is mixed from two runs, or it is older than the schema.
+        UserError: Nothing is there, or it is mixed from two runs.
     """
     try:
         preprocessor = Preprocessor.load(folder / PREPROCESSOR)
-        summary = Summary(**json.loads((folder / SUMMARY).read_text(encoding="utf-8")))
+        summary = Summary.model_validate_json((folder / SUMMARY).read_bytes())
     except FileNotFoundError as error:
         raise UserError(f"{error.filename} is not there yet: run `preprocess` first") from None
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{folder}: broken ({error}); {AGAIN}") from None
+    except ValidationError as error:
+        reason = "; ".join(explain(error)[:3])
+        raise UserError(f"{folder}: broken, or of another release ({reason}); {AGAIN}") from None
     if summary.preprocessor_hash != preprocessor.hash or any(
         _stamp(set_path(folder, split)) != preprocessor.hash for split in SPLITS
     ):
         raise UserError(f"{folder}: the files are from different runs; {AGAIN}")
-    if summary.schema_hash != schema_hash:
-        raise UserError(f"{folder}: the schema has changed since; {AGAIN}")
-    if preprocessor.task != task:
-        raise UserError(f"{folder} was made for {preprocessor.task}, now it is {task}; {AGAIN}")
     return preprocessor, summary
 
 

@@ -39,7 +39,7 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     batch_rows, seed = config.data.batch_rows, config.train.seed
     model = find_version(config.paths.models, version)
     schema = load_schema(config.paths.schema_)
-    _check_processed(model, folder, *processed.load(folder, schema.hash, config.task))
+    _check_processed(model, folder, *processed.load(folder))
     check_columns(settings.slices, model.preprocessor)
     test = evaluate.read_test(model, folder, settings, batch_rows, seed)
     unit = schema.columns[schema.target].unit
