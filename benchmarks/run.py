@@ -150,12 +150,25 @@ def startup(bench: Bench) -> None:
     bench.check("startup: --help, wall, to python -c pass", ratio(mine, bare, "wall"), 7)
 
 
+def gate(bench: Bench) -> None:
+    """How many models without skill become the first champion."""
+    trials = 20 if bench.given else 1000
+    for rows in (60, 200, 1300):
+        child = bench.script("no skill", "no_skill.py", str(rows), str(trials), env={})
+        what = f"gate, {rows:,} test rows"
+        (runs,) = bench.compare(what, [child], warm_up=False)
+        for task in ("classification", "regression"):
+            passed = median(runs, task)
+            bench.check(f"{what}: {task}, of {trials:,} pass", passed, trials / 40, unit="")
+
+
 BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "preprocess": preprocess,
     "train": train,
     "predict": predict,
     "render": render,
     "startup": startup,
+    "gate": gate,
     "serve": serving.serve,
 }
 QUICK = ("render", "startup")  # so quick that more repetitions are cheap

@@ -74,7 +74,10 @@ class Explainable(Protocol):
 
 
 class Dummy:
-    """Always the training rows' class shares, or their mean: what any model must beat."""
+    """Always the training rows' class shares, or their median: what any model must beat.
+
+    Each is the best constant for the metric that decides: log loss, and the mean absolute error.
+    """
 
     design_matrix = False
 
@@ -82,10 +85,10 @@ class Dummy:
         self.settings = settings
 
     def fit(self, x: Floats, y: Doubles, categorical: Sequence[int]) -> None:
-        """Take the class shares or the mean; x only tells the number of inputs."""
+        """Take the class shares or the median; x only tells the number of inputs."""
         self.inputs = x.shape[1]
         if self.settings.task == "regression":
-            self.value = np.array([y.mean()])
+            self.value = np.array([np.median(y)])
         else:
             counts = np.bincount(y.astype(np.int64), minlength=self.settings.classes)
             self.value = np.maximum(counts, 1e-9) / np.maximum(counts, 1e-9).sum()
