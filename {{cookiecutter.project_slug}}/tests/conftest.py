@@ -22,6 +22,7 @@ import httpx
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -40,6 +41,11 @@ from {{ cookiecutter.package_name }}.workflows import evaluation as evaluating
 ROOT = Path(__file__).parents[1]
 HOSTILE = "</td><script>alert(1)</script> $x^2$ | 100% \N{CJK UNIFIED IDEOGRAPH-6F22}"
 FAST = {"evaluate.bootstrap": 20, "train.params": {"n_estimators": 40}, "train.threads": 1}
+
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture

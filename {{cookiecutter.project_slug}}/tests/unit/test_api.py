@@ -40,9 +40,7 @@ def test_answers_equal_the_batch(trained: SimpleNamespace, api: SimpleNamespace)
             assert answer["lower"] < answer["prediction"] < answer["upper"]
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_valid_row_is_predicted(
     data: st.DataObject,

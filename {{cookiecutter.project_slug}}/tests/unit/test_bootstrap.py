@@ -7,7 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from {{ cookiecutter.package_name }}.utils import bootstrap
-from {{ cookiecutter.package_name }}.utils.metrics import classification_metrics, regression_metrics
+from {{ cookiecutter.package_name }}.utils.metrics import (
+    classification_metrics,
+    regression_metrics,
+)
 
 Array = NDArray[np.float64]
 

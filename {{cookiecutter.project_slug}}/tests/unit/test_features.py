@@ -33,7 +33,7 @@ def type_that_fits(feature: Feature, column: str) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(FEATURES))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_a_table_and_a_row_give_the_same_feature(
     name: str, data: st.DataObject, hold_equal: HoldEqual, row_of: RowOf

@@ -1,5 +1,7 @@
 """Preprocessing: fitted on the training rows only, whole or not at all."""
 
+import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +57,34 @@ def test_result_does_not_depend_on_batches(
     expected = frame["x"].cast(pl.Float32).to_list()
     written = pl.concat(parts.values()).sort("__row")["x"].to_list()
     assert written == expected
+
+
+@pytest.mark.parametrize("batch_rows", [1, 7, 59])
+def test_numbers_in_a_text_column_are_written_alike_in_every_batch(
+    project: Make, frame: pl.DataFrame, sets: Sets, batch_rows: int
+) -> None:
+    """A file has numbers in a column that the schema declares a text; few batches have a half."""
+    kinds = [float(i % 5) if i % 11 else 0.5 for i in range(60)]
+    table = frame.head(60).select("y", kind=pl.Series(kinds), one=pl.Series([*kinds[1:], None]))
+    table.write_parquet("numbers.parquet", row_group_size=batch_rows)
+    columns = {
+        "kind": {"type": "category"},
+        "one": {"type": "string", "role": "id"},
+        "y": {"type": "boolean", "role": "target"},
+    }
+    results = []
+    for rows in (1000, batch_rows):
+        shutil.rmtree("data", ignore_errors=True)
+        source = {"data.source": "numbers.parquet", "data.sha256": None, "data.batch_rows": rows}
+        config = project(frame, "y", **source)
+        Path("configs/schema.yml").write_text(json.dumps({"columns": columns}), encoding="utf-8")
+        split = {"by": "group", "group": "one", "val_fraction": 0.3, "test_fraction": 0.3}
+        parts = sets(Config.model_validate(config.model_dump(by_alias=True) | {"split": split}))
+        written = (config.paths.processed / processed.PREPROCESSOR).read_text()
+        results.append((written, repr({name: part.rows() for name, part in parts.items()})))
+    assert results[0] == results[1]
+    assert '"3"' in results[0][0]
+    assert '"3.0"' not in results[0][0]
 
 
 def test_violations_stop_before_anything_is_written(project: Make, frame: pl.DataFrame) -> None:

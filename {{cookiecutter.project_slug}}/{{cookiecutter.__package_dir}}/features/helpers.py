@@ -56,14 +56,12 @@ def join(separator: str, *texts: Column) -> Column:
 
 
 def modulo(x: Column, period: float) -> Column:
-    """Return the remainder of x by a positive constant, from 0 up to but not including it.
+    """Return the remainder of x by a positive number, from 0 up to but not including it.
 
     >>> modulo(1500.0, 1440), modulo(-60.0, 1440)
     (60.0, 1380.0)
     """
-    rest = x - floor(x / period) * period
-    rest = where(rest < 0, rest + period, rest)
-    return where(rest >= period, rest - period, rest)
+    return apply("modulo", x, period)
 
 
 def clip(x: Column, low: float, high: float) -> Column:
@@ -144,7 +142,7 @@ def sin_cycle(x: Column, period: float) -> Column:
     >>> sin_cycle(6.0, 24)
     1.0
     """
-    return sine(x * (2 * math.pi / period))
+    return sine(modulo(x, period) * (2 * math.pi / period))
 
 
 def cos_cycle(x: Column, period: float) -> Column:
@@ -153,7 +151,7 @@ def cos_cycle(x: Column, period: float) -> Column:
     >>> cos_cycle(12.0, 24)
     -1.0
     """
-    return cosine(x * (2 * math.pi / period))
+    return cosine(modulo(x, period) * (2 * math.pi / period))
 
 
 def year(moment: Column) -> Column:

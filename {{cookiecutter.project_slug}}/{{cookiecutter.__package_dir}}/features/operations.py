@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from .scalars import SCALARS, WEEKDAYS
+from .scalars import SCALARS, WEEKDAYS, modulo_of_table
 
 if TYPE_CHECKING:  # a server that has only single rows never loads polars
     import polars as pl
@@ -111,6 +111,13 @@ def _weekday_name(x: "pl.Expr") -> "pl.Expr":
     return x.dt.weekday().replace_strict(names, return_dtype=pl.String)
 
 
+def _modulo(x: Any, period: Any) -> "pl.Expr":
+    import polars as pl
+
+    both = [_literal(x), _literal(period)]
+    return pl.map_batches(both, modulo_of_table, is_elementwise=True)
+
+
 def _tuple(*names: str) -> str:
     return f"({', '.join(names)},)"
 
@@ -121,6 +128,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "multiply": _arithmetic("{} * {}", operator.mul, "a * b"),
     "divide": _arithmetic("divide({}, {})", operator.truediv, "a / b"),
     "power": _arithmetic("power({}, {})", operator.pow, "a ** b"),
+    "modulo": _arithmetic("modulo({}, {})", _modulo, "modulo(a, b)"),
     "negate": _arithmetic("-{}", operator.neg, "-a"),
     "absolute": _arithmetic("abs({})", abs, "abs(a)"),
     **{name: _function(name) for name in ("floor", "log", "exp", "sqrt", "sin", "cos")},
