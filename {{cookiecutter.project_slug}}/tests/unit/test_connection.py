@@ -12,7 +12,10 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from {{ cookiecutter.package_name }}.predict import connection
-from {{ cookiecutter.package_name }}.predict.connection import MAX_HEAD_BYTES, LimitedProtocol
+from {{ cookiecutter.package_name }}.predict.connection import (
+    MAX_HEAD_BYTES,
+    LimitedProtocol,
+)
 
 Serve = Callable[..., Any]  # gives a context manager
 
