@@ -26,7 +26,11 @@ from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import estimators, explain, model_io, train
 from {{ cookiecutter.package_name }}.models.explain import Explainer
 from {{ cookiecutter.package_name }}.models.model_io import ModelVersion
-from {{ cookiecutter.package_name }}.models.registry import ModelRegistry, find_version, versions
+from {{ cookiecutter.package_name }}.models.registry import (
+    ModelRegistry,
+    find_version,
+    versions,
+)
 from {{ cookiecutter.package_name }}.predict.reload import open_served
 from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
 from {{ cookiecutter.package_name }}.preprocess.preprocessor import InputSpec

@@ -4,7 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from {{ cookiecutter.package_name }}.models.learning_curve import TRAINING_ROWS, learning_curve
+from {{ cookiecutter.package_name }}.models.learning_curve import (
+    TRAINING_ROWS,
+    learning_curve,
+)
 
 
 def test_the_learning_curve_ends_with_all_training_rows(trained: SimpleNamespace) -> None:

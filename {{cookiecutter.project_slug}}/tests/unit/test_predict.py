@@ -14,7 +14,10 @@ from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.data.tables import iter_batches
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.predict import batch
-from {{ cookiecutter.package_name }}.utils.classes import predicted_class, predicted_classes
+from {{ cookiecutter.package_name }}.utils.classes import (
+    predicted_class,
+    predicted_classes,
+)
 
 
 def raw(trained: SimpleNamespace, rows: int = 300) -> pl.DataFrame:

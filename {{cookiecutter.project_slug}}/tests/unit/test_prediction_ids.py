@@ -8,7 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from {{ cookiecutter.package_name }}.predict.prediction_ids import MOST_LENGTH, PredictionIds
+from {{ cookiecutter.package_name }}.predict.prediction_ids import (
+    MOST_LENGTH,
+    PredictionIds,
+)
 
 Serve = Callable[..., Any]  # gives a context manager
 Problem = Callable[[httpx.Response, int], dict[str, Any]]

@@ -13,7 +13,11 @@ from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models import promotion
 from {{ cookiecutter.package_name }}.models.model_io import Metadata
-from {{ cookiecutter.package_name }}.models.registry import ModelRegistry, Pointer, find_version
+from {{ cookiecutter.package_name }}.models.registry import (
+    ModelRegistry,
+    Pointer,
+    find_version,
+)
 from {{ cookiecutter.package_name }}.models.unseen_rows import read_unseen_rows
 from {{ cookiecutter.package_name }}.utils.files import sha256
 

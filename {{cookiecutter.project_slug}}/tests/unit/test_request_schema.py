@@ -10,7 +10,10 @@ import httpx
 import pytest
 
 from {{ cookiecutter.package_name }}.data.schema import Column
-from {{ cookiecutter.package_name }}.predict.request_schema import InvalidError, RequestSchema
+from {{ cookiecutter.package_name }}.predict.request_schema import (
+    InvalidError,
+    RequestSchema,
+)
 
 Serve = Callable[..., Any]  # gives a context manager
 Problem = Callable[[httpx.Response, int], dict[str, Any]]

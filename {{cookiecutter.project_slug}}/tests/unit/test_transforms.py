@@ -14,7 +14,11 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }}.data.checks import DTYPES
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.preprocess import transforms
-from {{ cookiecutter.package_name }}.preprocess.preprocessor import DESIGN_LEVELS, InputSpec, Preprocessor
+from {{ cookiecutter.package_name }}.preprocess.preprocessor import (
+    DESIGN_LEVELS,
+    InputSpec,
+    Preprocessor,
+)
 
 NAN = float("nan")
 PREPROCESSOR = Preprocessor(
