@@ -1,10 +1,14 @@
 """No module or function grows beyond what a reader takes in at once."""
 
 import ast
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import {{ cookiecutter.package_name }}
 
 ROOT = Path(__file__).parents[2]
 MODULE_LINES, FUNCTION_LINES = 300, 50  # a function's docstring does not count
@@ -29,6 +33,16 @@ def functions(tree: ast.Module) -> Iterator[tuple[str, int]]:
             documented = ast.get_docstring(node) is not None
             docstring = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
             yield node.name, (node.end_lineno or 0) - node.lineno + 1 - docstring
+
+
+def test_every_module_has_its_line_in_the_architecture() -> None:
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    shown = sorted(name for row in rows for name in re.findall(r"`([\w/]+\.py)`", row))
+    package = Path(inspect.getfile({{ cookiecutter.package_name }})).parent
+    here = {path: path.relative_to(package).as_posix() for path in package.rglob("*.py")}
+    here |= {path: path.relative_to(ROOT).as_posix() for path in (ROOT / "app").glob("*.py")}
+    assert shown == sorted(name for path, name in here.items() if path.stem.strip("_") == path.stem)
 
 
 def test_a_long_function_is_seen() -> None:
