@@ -42,6 +42,12 @@ HOSTILE = "</td><script>alert(1)</script> $x^2$ | 100% \N{CJK UNIFIED IDEOGRAPH-
 FAST = {"evaluate.bootstrap": 20, "train.params": {"n_estimators": 40}, "train.threads": 1}
 
 
+def pytest_configure() -> None:
+    """Refuse a project that its template's hooks have not finished."""
+    if (unfinished := ROOT / "HOOKS_DID_NOT_RUN.md").exists():
+        raise pytest.UsageError(unfinished.read_text(encoding="utf-8"))
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder, the working directory, with this project's configs."""
