@@ -6,6 +6,7 @@ cookiecutter.json calls a check right after its question; a bad answer ends the 
 import json
 import keyword
 import re
+import shlex
 import sys
 import unicodedata
 from functools import lru_cache
@@ -140,8 +141,39 @@ def is_unprintable(character: str) -> bool:
 
 
 def stop(question: str, value: str, rule: str) -> NoReturn:
+    """End the run with one line, and one to repeat what was typed before."""
     shown = ascii(value if len(value) <= 60 else value[:57] + "...")
-    sys.exit(f"{question}: {shown} {rule}. A good answer: {EXAMPLES[question]}")
+    line = f"{question}: {shown} {rule}. A good answer: {EXAMPLES[question]}"
+    again = repeat(sys._getframe())
+    sys.exit(f"{line}\nGo on from here with:\n{again}" if again else line)
+
+
+def repeat(frame: FrameType | None) -> str:
+    """Return the command that ran, with the answers typed so far; nothing if none was typed.
+
+    A check is told its value only. cookiecutter's prompt, which has all answers, is a caller of it,
+    and what has cruft's `--extra-context` is a caller of that.
+    """
+    typed: dict[str, str] = {}
+    while frame is not None:
+        names = frame.f_locals
+        if "cookiecutter_dict" in names and names.get("no_input") is False:
+            answers = names["cookiecutter_dict"].items()
+            public = [(name, str(value)) for name, value in answers if name[0] != "_"]
+            typed = dict(public[:-1])  # the last one is bad: its check comes right after it
+        if typed and isinstance(names.get("extra_context"), dict):
+            return command(typed, dict(names["extra_context"]))
+        frame = frame.f_back
+    return command(typed, {}) if typed else ""
+
+
+def command(typed: dict[str, str], extra: dict[str, Any]) -> str:
+    """Return the command that ran, with answers added to those that it had as arguments."""
+    if Path(sys.argv[0]).stem == "cruft":
+        context = json.dumps(extra | typed, ensure_ascii=False)
+        return shlex.join(["cruft", *sys.argv[1:], "--extra-context", context])
+    answers = [f"{name}={value}" for name, value in typed.items()]
+    return shlex.join(["cookiecutter", *sys.argv[1:], *answers])
 
 
 def default_slug(project_name: str) -> str:

@@ -1,4 +1,4 @@
-"""Remove what the answers leave out, and let `cruft update` find the template.
+"""Remove what the answers leave out, let `cruft update` find the template, say what to do next.
 
 cookiecutter renders this file before it runs; apart from the `tojson` at the end it is plain
 Python, so tests import its functions. It must stay pure: same answers, same files, for
@@ -6,9 +6,12 @@ cruft runs it at each update.
 """
 
 import json
+import os
 import re
+import shlex
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,9 @@ OPTIONAL: dict[str, list[str]] = {
     "demo_app=gradio": ["app/gradio_app.*", "tests/unit/app/test_gradio_app.py"],
     "demo_app=fastapi": ["app/html_app.*", "tests/unit/app/test_html_app.py"],
 }
+
+# It says that the hooks are missing, and goes where they run.
+MARKER = "HOOKS_DID_NOT_RUN.md"
 
 
 def is_chosen(part: str, answers: dict[str, Any]) -> bool:
@@ -64,6 +70,21 @@ def link(root: Path, answers: dict[str, Any]) -> None:
     (root / ".cruft.json").write_text(text, encoding="utf-8", newline="\n")
 
 
+def made(root: Path, answers: dict[str, Any]) -> list[str]:
+    """Say what was made and what to do next; nothing for the drafts of `cruft update`."""
+    drafts = Path(tempfile.gettempdir()).resolve()
+    if "_repo_dir" not in answers and drafts in root.resolve().parents:
+        return []
+    parts = [answers["task"], *(part for part in OPTIONAL if is_chosen(part, answers))]
+    chosen = ", ".join(part for part in parts if "," not in part)
+    here = os.environ.get("PWD") == str(root.parent)
+    return [
+        f"Made {root.name} ({chosen}). Next:",
+        f"  cd {shlex.quote(root.name if here else str(root))}",
+        "  make setup all    # without make: docs/onboarding.md",
+    ]
+
+
 def git(folder: str, *command: str) -> str:
     done = subprocess.run(
         ["git", "-C", folder, *command], check=True, capture_output=True, text=True
@@ -75,3 +96,6 @@ if __name__ == "__main__":
     ANSWERS = dict(json.loads(r"""{{ cookiecutter.items() | list | tojson }}"""))
     prune(Path.cwd(), ANSWERS)
     link(Path.cwd(), ANSWERS)
+    Path(MARKER).unlink(missing_ok=True)
+    for line in made(Path.cwd(), ANSWERS):
+        print(line)

@@ -8,12 +8,14 @@ All take any accepted answer, quotes, backslashes, braces and emoji included:
     json_str   "..."   JSON string with its quotes, UTF-8
     md_text            Markdown text: shows as typed in a heading, a paragraph or a table cell
     html_text          HTML text or the inside of a quoted attribute
+    sh_word            one word of a POSIX shell, quoted where it needs to be
     plain              ASCII letters, digits, blanks and .,- only, for comments in scripts
 """
 
 import html
 import json
 import re
+import shlex
 import unicodedata
 
 
@@ -54,6 +56,10 @@ def html_text(text: str) -> str:
     return html.escape(text)
 
 
+def sh_word(text: str) -> str:
+    return shlex.quote(text)
+
+
 def plain(text: str) -> str:
     letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return " ".join(re.sub(r"[^A-Za-z0-9 .,-]", "", letters).split())
@@ -61,5 +67,5 @@ def plain(text: str) -> str:
 
 FILTERS = {
     function.__name__: function
-    for function in (toml_str, py_str, yaml_str, json_str, md_text, html_text, plain)
+    for function in (toml_str, py_str, yaml_str, json_str, md_text, html_text, sh_word, plain)
 }

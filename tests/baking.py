@@ -119,6 +119,7 @@ def expected_tree(answers: Answers) -> set[str]:
         if not POST_GEN.is_chosen(part, answers)
         for pattern in patterns
     ]
+    names.remove(POST_GEN.MARKER)
     return {name for name in names if not any(lies_in(name, pattern) for pattern in pruned)}
 
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -383,4 +384,5 @@ def test_filters_round_trip(text: str) -> None:
     assert FILTERS.py_str(text).isascii()
     assert yaml.safe_load(FILTERS.yaml_str(text)) == text
     assert json.loads(FILTERS.json_str(text)) == text
+    assert shlex.split(FILTERS.sh_word(text)) == [text]
     assert re.fullmatch(r"[A-Za-z0-9 .,-]*", FILTERS.plain(text))

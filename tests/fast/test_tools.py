@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,7 +29,14 @@ def run(
     done = subprocess.run(
         command,
         cwd=cwd,
-        env={**os.environ, **home, **IDENTITY, "PATH": path, "GIT_CONFIG_NOSYSTEM": "1"},
+        env={
+            **os.environ,
+            **home,
+            **IDENTITY,
+            "PATH": path,
+            "PWD": str(cwd),
+            "GIT_CONFIG_NOSYSTEM": "1",
+        },
         input=typed,
         capture_output=True,
         text=True,
@@ -102,6 +111,87 @@ def test_a_bad_answer_stops_the_questions(template: Path, tmp_path: Path) -> Non
     assert "[4/" not in done.stdout, "no further question"
 
 
+def test_what_was_typed_before_a_bad_answer_can_be_repeated(
+    template: Path, tmp_path: Path, bake: Baker
+) -> None:
+    typed = 'The "late" ones & $HOME\nlate-ones\nclass\n'
+    done = run("cookiecutter", template, "notebooks=n", cwd=tmp_path, typed=typed, code=1)
+    line, advice, command = done.stderr.splitlines()
+    assert line.startswith("package_name: 'class' ")
+    assert advice == "Go on from here with:"
+    run("sh", "-c", command, cwd=tmp_path, typed="\n" * len(QUESTIONS))
+    again = bake(project_name='The "late" ones & $HOME', project_slug="late-ones", notebooks=False)
+    assert contents(tmp_path / "late-ones") == contents(again)
+
+
+def test_what_was_typed_before_a_bad_answer_can_be_repeated_with_cruft(
+    repository: Path, tmp_path: Path
+) -> None:
+    extra = json.dumps({"notebooks": "n", "project_name": "It's"})
+    tool = ["cruft", "create", str(repository), "--extra-context", extra]
+    done = run(*tool, cwd=tmp_path, typed="\nits\nclass\n", code=1)
+    command = done.stderr.splitlines()[-1]
+    run("sh", "-c", command, cwd=tmp_path, typed="\n" * len(QUESTIONS))
+    state = json.loads((tmp_path / "its/.cruft.json").read_text("utf-8"))
+    answers = state["context"]["cookiecutter"]
+    assert (answers["project_name"], answers["package_name"]) == ("It's", "its")
+    assert answers["notebooks"] is False
+
+
+def test_a_first_bad_answer_repeats_nothing(template: Path, tmp_path: Path) -> None:
+    done = run("cookiecutter", template, cwd=tmp_path, typed="!!!\n", code=1)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_was_made_and_what_is_next(template: Path, tmp_path: Path) -> None:
+    tool = ["cookiecutter", str(template), "--no-input", "demo_app=none"]
+    done = run(*tool, cwd=tmp_path)
+    assert done.stdout.splitlines() == [
+        "Made flight-delays (classification, notebooks). Next:",
+        "  cd flight-delays",
+        "  make setup all    # without make: docs/onboarding.md",
+    ]
+    there = tmp_path / "a folder"
+    done = run(*tool, "--output-dir", there, cwd=tmp_path)
+    assert done.stdout.splitlines()[1] == f"  cd '{there / 'flight-delays'}'"
+
+
+def test_without_hooks_the_project_says_what_to_run(template: Path, tmp_path: Path) -> None:
+    """`--accept-hooks no` leaves every part in, whatever was answered."""
+    tool = ["cookiecutter", str(template), "--no-input", "notebooks=n", "demo_app=none"]
+    run(*tool, "--accept-hooks", "no", cwd=tmp_path)
+    project = tmp_path / "flight-delays"
+    assert (project / "notebooks").exists()
+    done = run("sh", "scripts/setup_local_env.sh", cwd=project, code=1)
+    (command,) = [line for line in done.stderr.splitlines() if line.startswith("    ")]
+    done = run("make", "setup", cwd=project, code=2)
+    assert command in done.stderr
+    assert not (project / ".venv").exists()
+    run("sh", "-c", command, cwd=tmp_path)
+    made = contents(project)
+    again = tmp_path / "again"
+    again.mkdir()
+    run(*tool, cwd=again)
+    assert made == contents(again / "flight-delays")
+
+
+def test_without_hooks_the_tests_say_what_to_run(template: Path, tmp_path: Path) -> None:
+    run("cookiecutter", template, "--no-input", "--accept-hooks", "no", cwd=tmp_path)
+    tests = tmp_path / "flight-delays/tests"
+    # Nothing of the project is installed here, so only this function of its conftest runs.
+    text = (tests / "conftest.py").read_text("utf-8")
+    (function,) = re.findall(r"^def pytest_configure.*?\n\n\n", text, re.MULTILINE | re.DOTALL)
+    head = "from pathlib import Path\n\nimport pytest\n\nROOT = Path(__file__).parents[1]\n\n\n"
+    for folder in (tests / "unit", tests / "integration"):
+        shutil.rmtree(folder)
+    (tests / "conftest.py").write_text(head + function, "utf-8")
+    done = run(sys.executable, "-m", "pytest", cwd=tests.parent, code=pytest.ExitCode.USAGE_ERROR)
+    assert "cookiecutter --replay --overwrite-if-exists" in done.stderr
+    (tests.parent / POST_GEN.MARKER).unlink()
+    none = pytest.ExitCode.NO_TESTS_COLLECTED
+    run(sys.executable, "-m", "pytest", cwd=tests.parent, code=none)
+
+
 @pytest.mark.parametrize(
     "answer", ["project_slug=../x", "package_name=class", "description={{ 7*7 }}", "author_email=x"]
 )
@@ -153,7 +243,8 @@ def test_update_keeps_edits(make: Callable[..., Path], repository: Path, tmp_pat
     commit_all(repository, "v2")
 
     run("cruft", "check", cwd=project, code=1)
-    run("cruft", "update", "-y", cwd=project)
+    done = run("cruft", "update", "-y", cwd=project)
+    assert "Made" not in done.stdout, "the drafts that are compared are not for people"
     run("cruft", "check", cwd=project)
     assert pyproject.read_text().startswith("# Version 2\n")
     assert "kept = true" in pyproject.read_text()

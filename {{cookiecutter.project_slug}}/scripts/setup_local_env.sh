@@ -3,6 +3,10 @@
 # Needs Python 3.11 to 3.13 and pip; PYTHON=/path/to/python chooses one.
 set -eu
 cd "$(dirname "$0")/.."
+if [ -e HOOKS_DID_NOT_RUN.md ]; then
+    cat HOOKS_DID_NOT_RUN.md >&2
+    exit 1
+fi
 
 usable() {
     "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null

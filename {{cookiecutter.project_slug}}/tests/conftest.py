@@ -48,6 +48,12 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+def pytest_configure() -> None:
+    """Refuse a project that its template's hooks have not finished."""
+    if (unfinished := ROOT / "HOOKS_DID_NOT_RUN.md").exists():
+        raise pytest.UsageError(unfinished.read_text(encoding="utf-8"))
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project folder, the working directory, with this project's configs."""

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Ingest data, train, evaluate and predict. Start with `all`.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -25,7 +24,9 @@ app.add_typer(models_app, name="models", rich_help_panel=None)
 
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
 Version = Annotated[str | None, typer.Option("--version", help="Such as v0.2.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 DEFAULT = Path("configs/default.yml")
+TABLE_METRICS = 3  # of each version; `--json` has all
 
 
 def main() -> None:
@@ -33,16 +34,40 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(error.code)
+        _fail(str(error), error.code)
     except BrokenPipeError:  # `... | head`
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         reason = (error.strerror or str(error)).lower()
-        typer.echo(f"error: {where}{reason}; choose another place or mend its rights", err=True)
-        sys.exit(1)
+        _fail(f"{where}{reason}; choose another place or mend its rights", 1)
+
+
+def _fail(reason: str, code: int) -> None:
+    from .utils.terminal import colored
+
+    typer.echo(f"{colored('error')}: {reason}", err=True)
+    sys.exit(code)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import packages_distributions, version
+
+        names = packages_distributions().get(__package__ or "", [])
+        typer.echo(f"{names[0]} {version(names[0])}" if names else f"{__package__}, not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit."),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
 
 
 @schema_app.command("infer")
@@ -101,12 +126,18 @@ def train(config: ConfigPath = DEFAULT, version: Version = None) -> None:
 
 
 @app.command()
-def evaluate(config: ConfigPath = DEFAULT, version: Version = None) -> None:
+def evaluate(
+    config: ConfigPath = DEFAULT, version: Version = None, as_json: AsJson = False
+) -> None:
     """Measure a version on the test rows; write the report and the model card."""
     from .reports.wording import lines
+    from .utils.terminal import print_json
     from .workflows import evaluation as step
 
     evaluation = step.run(_load(config), version)
+    if as_json:
+        print_json(evaluation.to_json())
+        return
     for line in lines(evaluation):
         typer.echo(f"  {line}")
     _next(f"{evaluation.report} and {step.MODEL_CARD}", "predict FILE --out FILE")
@@ -161,22 +192,32 @@ def serve(config: ConfigPath = DEFAULT) -> None:
 
 
 @models_app.command("list")
-def models_list(config: ConfigPath = DEFAULT) -> None:
+def models_list(config: ConfigPath = DEFAULT, as_json: AsJson = False) -> None:
     """List the versions with their metrics on the validation rows."""
     from .models.model_io import Metadata
     from .models.registry import versions
+    from .utils.terminal import print_json, print_table
 
     settings = _load(config)
     folder = settings.paths.models
-    known = versions(folder)
+    champion = _champion(settings)
+    known = [Metadata.read(folder / name) for name in versions(folder)]
+    if as_json:
+        fields = {"version", "created", "model", "task", "target", "metrics"}
+        rows = [one.model_dump(mode="json", include=fields) for one in known]
+        print_json([row | {"champion": row["version"] == champion} for row in rows])
+        return
     if not known:
         typer.echo(f"{folder} has no model yet. Next: train")
-    champion = _champion(settings)
-    for name in known:
-        metadata = Metadata.read(folder / name)
-        mark = "champion" if name == champion else ""
-        created, model = metadata.created, metadata.model
-        typer.echo(f"{name:<7} {mark:<9} {created}  {model:<18} {_short(metadata.metrics)}")
+        return
+    shown = dict.fromkeys(name for one in known for name in [*one.metrics][:TABLE_METRICS])
+    table = [["version", "champion", "created", "model", *shown]]
+    for one in known:
+        mark = "champion" if one.version == champion else ""
+        values = (f"{one.metrics[name]:.4f}" if name in one.metrics else "" for name in shown)
+        table.append([one.version, mark, one.created[:16], one.model, *values])
+    print_table(table, numbers=len(shown))
+    typer.echo("Metrics of the validation rows; all of them: --json")
 
 
 @models_app.command("promote")
@@ -193,12 +234,17 @@ def models_promote(
 
 
 @models_app.command("history")
-def models_history(config: ConfigPath = DEFAULT) -> None:
+def models_history(config: ConfigPath = DEFAULT, as_json: AsJson = False) -> None:
     """Show who made which version the champion, when and why; the latest comes last."""
     from .models.registry import ModelRegistry
+    from .utils.terminal import print_json
 
     settings = _load(config).serve
     pointer = ModelRegistry(settings.store, settings.cache).champion()
+    if as_json:
+        changes = () if pointer is None else pointer.history
+        print_json([change.model_dump(mode="json") for change in changes])
+        return
     if pointer is None:
         typer.echo("no version has been the champion yet")
         return
@@ -216,9 +262,10 @@ def models_rollback(config: ConfigPath = DEFAULT) -> None:
 
 def _promote(settings: "Config", version: str | None = None, force: bool = False) -> str:
     from .models import promotion
+    from .utils.terminal import colored
 
     decision = promotion.promote(settings, version, force)
-    typer.echo(f"{decision.candidate}: {decision.decision}")
+    typer.echo(f"{decision.candidate}: {colored(decision.decision)}")
     for reason in decision.reasons:
         typer.echo(f"  {reason}")
     return decision.decision
@@ -243,7 +290,3 @@ def _load(path: Path) -> "Config":
 def _next(done: str, step: str) -> None:
     typer.echo(done)
     typer.echo(f"Next: {step}")
-
-
-def _short(metrics: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())

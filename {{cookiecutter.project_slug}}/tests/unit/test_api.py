@@ -130,6 +130,21 @@ def test_unknown_paths_and_methods(api: SimpleNamespace, problem: Problem) -> No
     problem(api.client.post("/predict/", headers={"host": "evil.example"}), 404)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_root_leads_to_the_documentation(
+    method: str, serve: Serve, api: SimpleNamespace
+) -> None:
+    """By a relative address: a proxy may put the API under a prefix."""
+    response = api.client.request(method, "/")
+    assert response.status_code == 307
+    assert response.headers["location"] == "docs"
+    assert response.content == b""
+    assert "x-request-id" in response.headers
+    assert "/" not in api.client.get("/openapi.json").json()["paths"]
+    with serve(api_key="long-and-random") as locked:
+        assert locked.client.request(method, "/").status_code == 307
+
+
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/docs"])
 def test_head_is_answered_as_get(api: SimpleNamespace, path: str) -> None:
     answer = api.client.head(path)

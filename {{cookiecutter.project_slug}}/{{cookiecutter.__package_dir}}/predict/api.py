@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,7 +23,7 @@ from .problems import ProblemError, mistakes, problem_responses
 from .request_schema import LONGEST_TEXT
 from .service import Service
 
-DOCS, OPENAPI = "/docs", "/openapi.json"
+ROOT, DOCS, OPENAPI = "/", "/docs", "/openapi.json"
 DOCS_FILES = "/docs/files"
 SCRIPT, STYLE, ICON = (
     f"{DOCS_FILES}/{name}"
@@ -93,6 +93,7 @@ def create_app(config: Config) -> FastAPI:
     _add_docs(app)
     routes = [route for route in app.routes if isinstance(route, APIRoute)]
     open_paths = {route.path for route in routes if OPEN in route.tags} | {
+        ROOT,
         DOCS,
         OPENAPI,
         SCRIPT,
@@ -179,9 +180,13 @@ def _add_docs(app: FastAPI) -> None:
     files = StaticFiles(packages=[("fastapi_swagger", "resources")])
     app.mount(DOCS_FILES, files, name="docs-files")
 
+    # Addresses are relative, so that a proxy may put the API under a prefix.
+    @app.get(ROOT, include_in_schema=False)
+    async def root() -> Response:
+        return RedirectResponse(DOCS[1:])
+
     @app.get(DOCS, include_in_schema=False)
     async def docs() -> Response:
-        # Relative, so that a proxy may put the API under a prefix.
         return get_swagger_ui_html(
             openapi_url=OPENAPI[1:],
             title=app.title,

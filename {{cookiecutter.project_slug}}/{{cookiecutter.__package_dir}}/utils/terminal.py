@@ -1,0 +1,36 @@
+"""What commands print: tables and JSON on standard output, and color on a terminal only."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+COLORS = {"promote": "green", "inconclusive": "yellow", "reject": "red", "error": "red"}
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, for programs."""
+    import json  # here, since `--help` has no need of it
+
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(rows: Sequence[Sequence[str]], numbers: int) -> None:
+    """Print rows of text in columns, the first row as headers.
+
+    Args:
+        rows: As long as each other.
+        numbers: How many of the last columns are numbers, which stand to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    text = len(widths) - numbers
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row[:text], widths, strict=False)]
+        cells += [cell.rjust(width) for cell, width in zip(row[text:], widths[text:], strict=True)]
+        typer.echo("  ".join(cells).rstrip())
+
+
+def colored(word: str) -> str:
+    """Color a word that tells how it went; where no terminal reads it, `echo` takes that out."""
+    return word if os.environ.get("NO_COLOR") else typer.style(word, fg=COLORS[word])
