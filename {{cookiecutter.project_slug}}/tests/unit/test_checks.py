@@ -105,6 +105,8 @@ def test_each_row_gets_its_reasons() -> None:
         (Column(type="integer"), [1.0, float("nan"), 2.5], [1, None, None]),
         (Column(type="boolean"), ["yes", "F", "1", "2"], [True, False, True, None]),
         (Column(type="category"), [1.0, 2.0], ["1", "2"]),
+        (Column(type="category"), [3.0, 3.5, None, float("nan")], ["3", "3.5", None, None]),
+        (Column(type="string"), [-0.0, 1e20, float("inf")], ["0", "1e+20", "inf"]),
         (Column(type="category"), [True, False], ["true", "false"]),
         (Column(type="float"), [1, 2], [1.0, 2.0]),
     ],

@@ -5,11 +5,12 @@ import inspect
 import math
 from collections.abc import Callable
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.features import Feature
@@ -35,6 +36,8 @@ HELPERS = [
     (ad_hoc(lambda a: h.log(1 + abs(a)), "a"), "float"),
     (ad_hoc(lambda a: h.modulo(a, 49), "a"), "integer"),
     (ad_hoc(lambda a: h.modulo(a, 49), "a"), "float"),
+    (ad_hoc(lambda a, b: h.modulo(a, b), "a b"), "float float"),
+    (ad_hoc(lambda a: h.sin_cycle(a, 49) + h.cos_cycle(a, 0.7), "a"), "float"),
     (ad_hoc(lambda a: h.floor(a / 49), "a"), "float"),
     (ad_hoc(lambda a: h.sqrt(a) + h.exp(a), "a"), "float"),
     (ad_hoc(lambda a: a**2 + a**-1, "a"), "float"),
@@ -61,7 +64,6 @@ HELPERS = [
 
 
 @pytest.mark.parametrize("number", range(len(HELPERS)))
-@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_helpers_agree_on_tables_and_rows(
     number: int, data: st.DataObject, hold_equal: HoldEqual, row_of: RowOf
@@ -78,6 +80,18 @@ def test_a_whole_multiple_has_no_remainder() -> None:
     column = pl.Series("a", [49.0 * k for k in range(-999, 999)])
     remainders = pl.DataFrame([column]).select(feature.expression({"a": "number"})).to_series()
     assert remainders.unique().to_list() == [0.0]
+
+
+@pytest.mark.parametrize("x", [6.4e25, -6.4e25, 1e300, -1e-20, 2.0**53 + 2])
+def test_a_remainder_is_exact_however_large_the_number(x: float, hold_equal: HoldEqual) -> None:
+    exact = float(Fraction(x) % 49)
+    exact = 0.0 if exact == 49 else exact  # the nearest float to what is just below 49
+    feature = ad_hoc(lambda a: h.modulo(a, 49), "a")
+    assert h.modulo(x, 49) == feature.row_function({"a": "number"})({"a": x}) == exact
+    hold_equal(feature, {"a": "float"}, [{"a": x}, {"a": -x}])
+    cycle = ad_hoc(lambda a: h.sin_cycle(a, 49), "a")
+    assert h.sin_cycle(x, 49) == pytest.approx(math.sin(exact * 2 * math.pi / 49), abs=1e-12)
+    hold_equal(cycle, {"a": "float"}, [{"a": x}, {"a": -x}])
 
 
 PUBLIC = {

@@ -106,7 +106,7 @@ def test_conformal_interval_covers(project: Make) -> None:
     assert train.conformal(np.array([1.0, 3.0]), np.zeros(2), 0.9).half_width == 3.0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), gaps=st.booleans(), categorical=st.booleans())
 def test_float32_trees_take_every_branch_the_same(seed: int, gaps: bool, categorical: bool) -> None:
     draw = np.random.default_rng(seed)

@@ -202,11 +202,7 @@ def _cast_column(raw: pl.Series, column: Column) -> pl.Series:
     if column.is_text:
         if raw.dtype == pl.Boolean:
             return raw.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
-        if raw.dtype.is_float():
-            whole = raw.cast(pl.Int64, strict=False)
-            if (whole.cast(pl.Float64) == raw).all():
-                return whole.cast(pl.String)
-        return raw.cast(pl.String, strict=False)
+        return _number_as_text(raw) if raw.dtype.is_float() else raw.cast(pl.String, strict=False)
     if text:
         raw = raw.str.strip_chars()
     if column.is_boolean:
@@ -218,6 +214,15 @@ def _cast_column(raw: pl.Series, column: Column) -> pl.Series:
     if raw.dtype == pl.Boolean:
         return raw.cast(dtype)
     return _to_integer(raw)
+
+
+def _number_as_text(raw: pl.Series) -> pl.Series:
+    """Write each number by itself, whatever else is in the batch: 3.0 as 3, 3.5 as 3.5."""
+    raw = raw.fill_nan(None)
+    whole = raw.cast(pl.Int64, strict=False)
+    is_whole = (whole.cast(raw.dtype) == raw).fill_null(False)
+    texts = pl.when(is_whole).then(whole.cast(pl.String)).otherwise(raw.cast(pl.String))
+    return pl.select(texts.alias(raw.name)).to_series()
 
 
 def _to_integer(raw: pl.Series) -> pl.Series:

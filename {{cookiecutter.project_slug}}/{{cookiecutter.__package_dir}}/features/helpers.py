@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .compile import ResultKind, Symbol, call, compile_row, kind_of
-from .scalars import SCALARS, WEEKDAYS
+from .scalars import SCALARS, WEEKDAYS, modulo_of_table
 
 if TYPE_CHECKING:  # a server that has only single rows never loads polars
     import polars as pl
@@ -27,8 +27,7 @@ def where(condition: Column, then: Column, otherwise: Column) -> Column:
     'between'
     """
     if isinstance(condition, Symbol) or _is_constant(condition):
-        kind = kind_of(condition)
-        if kind != "condition":
+        if (kind := kind_of(condition)) != "condition":
             raise TypeError(f"where: the condition must be a comparison, not a {kind}")
         if not isinstance(condition, Symbol):
             return then if condition else otherwise
@@ -58,8 +57,7 @@ def join(separator: str, *texts: Column) -> Column:
     'JFK-LAX'
     """
     if any(isinstance(text, Symbol) for text in texts):
-        blanks = ", ".join("{}" for _ in texts)
-        return call(f"{{}}.join(({blanks},))", "text", "text", separator, *texts)
+        return call(f"{{}}.join(({'{},' * len(texts)}))", "text", "text", separator, *texts)
     if all(map(_is_constant, texts)):
         return separator.join(texts)
     import polars as pl
@@ -67,15 +65,19 @@ def join(separator: str, *texts: Column) -> Column:
     return pl.concat_str([_literal(text) for text in texts], separator=separator)
 
 
-def modulo(x: Column, period: float) -> Column:
-    """Return the remainder of x by a positive constant, from 0 up to but not including it.
+def modulo(x: Column, period: Column) -> Column:
+    """Return the remainder of x by a positive number, from 0 up to but not including it.
 
     >>> modulo(1500.0, 1440), modulo(-60.0, 1440)
     (60.0, 1380.0)
     """
-    rest = x - floor(x / period) * period
-    rest = where(rest < 0, rest + period, rest)
-    return where(rest >= period, rest - period, rest)
+    if isinstance(x, Symbol) or isinstance(period, Symbol):
+        return call("modulo({}, {})", "number", "number", x, period, shown="modulo(x, period)")
+    if _is_constant(x) and _is_constant(period):
+        return SCALARS["modulo"](float(x), float(period))
+    import polars as pl
+
+    return pl.map_batches([_literal(x), _literal(period)], modulo_of_table, is_elementwise=True)
 
 
 def clip(x: Column, low: float, high: float) -> Column:
@@ -156,7 +158,7 @@ def sin_cycle(x: Column, period: float) -> Column:
     >>> sin_cycle(6.0, 24)
     1.0
     """
-    return sine(x * (2 * math.pi / period))
+    return sine(modulo(x, period) * (2 * math.pi / period))
 
 
 def cos_cycle(x: Column, period: float) -> Column:
@@ -165,7 +167,7 @@ def cos_cycle(x: Column, period: float) -> Column:
     >>> cos_cycle(12.0, 24)
     -1.0
     """
-    return cosine(x * (2 * math.pi / period))
+    return cosine(modulo(x, period) * (2 * math.pi / period))
 
 
 def year(moment: Column) -> Column:
@@ -225,8 +227,7 @@ def weekday_name(moment: Column) -> Column:
         return _of_constants(weekday_name, "category", moment)
     import polars as pl
 
-    names = dict(enumerate(WEEKDAYS, start=1))
-    return moment.dt.weekday().replace_strict(names, return_dtype=pl.String)
+    return moment.dt.weekday().replace_strict(dict(enumerate(WEEKDAYS, 1)), return_dtype=pl.String)
 
 
 def hour(moment: Column) -> Column:
