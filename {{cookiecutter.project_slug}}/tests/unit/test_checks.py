@@ -104,6 +104,7 @@ def test_each_row_gets_its_reasons() -> None:
         (Column(type="integer"), ["1", "2.0", " 3 ", "4.5"], [1, 2, 3, None]),
         (Column(type="integer"), [1.0, float("nan"), 2.5], [1, None, None]),
         (Column(type="boolean"), ["yes", "F", "1", "2"], [True, False, True, None]),
+        (Column(type="boolean", values=("N", "J")), ["n", "J ", "yes", "x"], [0, 1, 1, None]),
         (Column(type="category"), [1.0, 2.0], ["1", "2"]),
         (Column(type="category"), [3.0, 3.5, None, float("nan")], ["3", "3.5", None, None]),
         (Column(type="string"), [-0.0, 1e20, float("inf")], ["0", "1e+20", "inf"]),
