@@ -42,10 +42,20 @@ ROOT = Path(__file__).parents[1]
 HOSTILE = "</td><script>alert(1)</script> $x^2$ | 100% \N{CJK UNIFIED IDEOGRAPH-6F22}"
 FAST = {"evaluate.bootstrap": 20, "train.params": {"n_estimators": 40}, "train.threads": 1}
 
+# Nothing is drawn at random and nothing is timed, so that the tests of unchanged code fail neither
+# by chance nor on a busy machine. HYPOTHESIS_PROFILE=thorough or `--hypothesis-profile=thorough`
+# draws far more, and other examples each time: some 10,000 rows for each helper of features.
 settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "project",
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.load_profile("any machine")
+THOROUGH = settings(settings.get_profile("project"), max_examples=1_400, derandomize=False)
+settings.register_profile("thorough", THOROUGH)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 
 def pytest_configure() -> None:

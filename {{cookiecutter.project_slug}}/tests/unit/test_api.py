@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 Serve = Callable[..., Any]  # gives a context manager
@@ -40,7 +40,7 @@ def test_answers_equal_the_batch(trained: SimpleNamespace, api: SimpleNamespace)
             assert answer["lower"] < answer["prediction"] < answer["upper"]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_valid_row_is_predicted(
     data: st.DataObject,

@@ -16,7 +16,7 @@ import lightgbm as lgb
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.config import Config
@@ -116,7 +116,7 @@ def test_reasons_add_up_for_golden_rows(trained: SimpleNamespace, explainer: Exp
         np.testing.assert_allclose(linked(explainer, row), expected, rtol=1e-5, atol=1e-6)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_reasons_add_up_for_any_valid_row(
     data: st.DataObject, trained: SimpleNamespace, explainer: Explainer, rows: Rows

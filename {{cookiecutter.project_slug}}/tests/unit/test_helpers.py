@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.features import helpers as h
@@ -64,7 +64,6 @@ HELPERS = [
 
 
 @pytest.mark.parametrize("number", range(len(HELPERS)))
-@settings(max_examples=25)
 @given(data=st.data())
 def test_helpers_agree_on_tables_and_rows(
     number: int, data: st.DataObject, hold_equal: HoldEqual, row_of: RowOf

@@ -17,7 +17,8 @@ def test_openapi_is_the_schema(trained: SimpleNamespace, api: SimpleNamespace) -
     document = api.client.get("/openapi.json").json()
     schema = load_schema(trained.config.paths.schema_)
     parts = document["components"]["schemas"]
-    assert set(parts["Row"]["properties"]) == set(trained.model.preprocessor.columns)
+    preprocessor = trained.model.preprocessor
+    assert set(parts["Row"]["properties"]) == {*preprocessor.columns, *preprocessor.ids}
     for name, column in trained.model.preprocessor.columns.items():
         shown = parts["Row"]["properties"][name]
         assert schema.columns[name].description in shown["description"]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.data.schema import load_schema
@@ -134,6 +134,7 @@ def test_decide() -> None:
     assert predicted_classes(three, 0.4).tolist() == [0, 2]
 
 
+@settings(max_examples=100)
 @given(
     shares=st.lists(st.floats(0, 1, width=32), min_size=2, max_size=4),
     threshold=st.floats(0, 1) | st.sampled_from([0.1, 0.3, 0.5, 0.7]),

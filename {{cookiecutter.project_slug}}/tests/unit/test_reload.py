@@ -81,7 +81,8 @@ def test_another_schema_in_configs_changes_nothing(
             row = api.service.served().request_schema.example_row()
             assert api.client.post("/predict", json=row).status_code == 200
             properties = api.client.get("/openapi.json").json()["components"]["schemas"]["Row"]
-            assert set(properties["properties"]) == set(trained.model.preprocessor.columns)
+            preprocessor = trained.model.preprocessor
+            assert set(properties["properties"]) == {*preprocessor.columns, *preprocessor.ids}
     finally:
         trained.config.paths.schema_.write_text(before, encoding="utf-8")
 

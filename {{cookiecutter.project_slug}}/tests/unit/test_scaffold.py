@@ -1,6 +1,9 @@
 """`schema infer` on tables nobody has described, each then trained and evaluated with no edit."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,11 +12,15 @@ from sklearn import datasets
 from typer.testing import CliRunner
 
 from {{ cookiecutter.package_name }}.cli import app
-from {{ cookiecutter.package_name }}.config import DEFAULT, load_config
+from {{ cookiecutter.package_name }}.config import DEFAULT, Config, load_config
 from {{ cookiecutter.package_name }}.data import scaffold
-from {{ cookiecutter.package_name }}.data.schema import Schema, load_schema
+from {{ cookiecutter.package_name }}.data.schema import Schema, class_labels, load_schema
 from {{ cookiecutter.package_name }}.data.schema_inference import infer
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.models.registry import find_version
+from {{ cookiecutter.package_name }}.predict import batch
+from {{ cookiecutter.package_name }}.predict.request_schema import RequestSchema
+from {{ cookiecutter.package_name }}.predict.response import build_response
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 N = 400
@@ -115,6 +122,33 @@ def test_the_positive_class_is_named_and_comes_last(folder: Path) -> None:
     written = scaffold.run(Path("table.csv"), "y", DEFAULT)
     assert load_schema(written.schema).columns["y"].values == ("nein", "ja")
     assert any("'ja' counts as the yes" in note for note in written.notes)
+
+
+@pytest.mark.parametrize("words", [("no", "yes"), ("N", "Y"), ("FALSE", "TRUE"), (0, 1)])
+def test_the_labels_of_a_yes_or_no_come_back(
+    folder: Path, run_all: Callable[[Config], Any], words: tuple[Any, Any]
+) -> None:
+    """In batch files and in the API, as the table wrote them."""
+    x = DRAW.normal(size=N)
+    y = [words[int(value > 0)] for value in x]
+    paid = [words[int(value > 0)] for value in DRAW.normal(size=N)]
+    table = pl.DataFrame({"nr": [f"c{i}" for i in range(N)], "x": x + DRAW.normal(size=N)})
+    schema = scaffolded(table.with_columns(paid=pl.Series(paid), y=pl.Series(y)), "y")
+    assert class_labels(schema.columns["y"]) == tuple(map(str, words))
+    update_yaml(DEFAULT, {"evaluate.bootstrap": 10, "train.params": {"n_estimators": 10}})
+    evaluation = run_all(load_config(environ={}))
+    assert evaluation.classes == tuple(map(str, words))
+    model = find_version(Path("models"), None)
+    batch.run(model, Path("table.csv"), Path("out.csv"))
+    out = pl.read_csv("out.csv", infer_schema=False)
+    assert set(out["prediction"]) == set(map(str, words))
+    assert out.columns[2:] == [f"probability_{word}" for word in words]
+    request_schema = RequestSchema(model.preprocessor.columns, 10, model.preprocessor.ids)
+    line = {"nr": "c0", "x": table["x"][0], "paid": paid[0]}
+    rows, _ = request_schema.read(json.dumps(line).encode())
+    (answer,) = build_response(model, rows, str)
+    assert answer["prediction"] == out["prediction"][0]
+    assert answer["ids"] == {"nr": "c0"}
 
 
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits"])

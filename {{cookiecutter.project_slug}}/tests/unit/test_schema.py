@@ -28,6 +28,9 @@ def test_shipped_schema_is_valid(folder: Path) -> None:
         ("columns: {a: {type: datetime, role: time}}", "role time needs"),
         ("columns: {a: {type: float, values: [1]}}", "`values` cannot be listed"),
         ("columns: {a: {type: category, min: 1}}", "does not fit"),
+        ("columns: {a: {type: boolean, values: [yes, no]}}", "how the table writes false, then"),
+        ("columns: {a: {type: boolean, values: [no]}}", "are two texts"),
+        ("columns: {a: {type: boolean, values: [no, No]}}", "are two texts"),
     ],
 )
 def test_wrong_schemas_are_named(tmp_path: Path, text: str, named: str) -> None:

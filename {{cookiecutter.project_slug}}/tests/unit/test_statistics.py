@@ -4,13 +4,14 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.data import statistics
 from {{ cookiecutter.package_name }}.data.statistics import Counter, Sample
 
 
+@settings(max_examples=100)
 @given(cuts=st.lists(st.integers(1, 999), max_size=4, unique=True))
 def test_sample_does_not_depend_on_batches(cuts: list[int]) -> None:
     frame = pl.DataFrame({"v": range(1000)})

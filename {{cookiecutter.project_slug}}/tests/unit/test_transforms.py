@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.data.checks import DTYPES
@@ -95,7 +95,7 @@ def test_preprocessor_survives_json(tmp_path_factory: pytest.TempPathFactory) ->
     assert Preprocessor.load(path).hash == PREPROCESSOR.hash
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60)
 @given(data=st.data())
 def test_batch_equals_single_row_equals_training_time(
     data: st.DataObject, trained: SimpleNamespace, rows: Callable[..., st.SearchStrategy[Any]]

@@ -8,7 +8,7 @@ import polars as pl
 from ..errors import UserError
 from ..utils.progress import progress
 from . import tables
-from .schema import Column, Schema
+from .schema import BOOLEANS, Column, Schema
 from .utils import ahead
 from .violations import EXAMPLES, Violations
 
@@ -20,9 +20,6 @@ DTYPES: Mapping[str, pl.DataType] = {
     "string": pl.String(),
     "datetime": pl.Datetime("us"),
 }
-BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True, "1.0": True} | {
-    "false": False, "f": False, "no": False, "n": False, "0": False, "0.0": False,
-}  # fmt: skip
 DATETIME_FORMATS = (
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f",
@@ -73,6 +70,15 @@ def cast(
                 if mask.any():
                     failed[name] = mask
     return pl.DataFrame(typed), failed
+
+
+def labels_of(name: str, columns: Mapping[str, Column]) -> pl.Expr:
+    """Return a typed column as texts: of a boolean the words that its table writes for it."""
+    value = pl.col(name)
+    if not columns[name].is_boolean:
+        return value.cast(pl.String)
+    false, true = map(pl.lit, columns[name].spellings)
+    return pl.when(value).then(true).when(~value).then(false).alias(name)
 
 
 def check(
@@ -206,7 +212,7 @@ def _cast_column(raw: pl.Series, column: Column) -> pl.Series:
     if text:
         raw = raw.str.strip_chars()
     if column.is_boolean:
-        return _to_boolean(raw, text)
+        return _to_boolean(raw, text, column)
     if column.is_datetime:
         return _to_datetime(raw, text, column.format)
     if column.is_float:
@@ -236,10 +242,11 @@ def _to_integer(raw: pl.Series) -> pl.Series:
     return value
 
 
-def _to_boolean(raw: pl.Series, text: bool) -> pl.Series:
+def _to_boolean(raw: pl.Series, text: bool, column: Column) -> pl.Series:
     if not text:
         raw = raw.cast(pl.String, strict=False)
-    return raw.str.to_lowercase().replace_strict(BOOLEANS, default=None, return_dtype=pl.Boolean)
+    known = BOOLEANS | {word.lower(): i == 1 for i, word in enumerate(column.spellings)}
+    return raw.str.to_lowercase().replace_strict(known, default=None, return_dtype=pl.Boolean)
 
 
 def _to_datetime(raw: pl.Series, text: bool, given: str | None) -> pl.Series:

@@ -13,8 +13,8 @@ import polars as pl
 from ..errors import UserError
 from ..utils.progress import progress
 from . import tables
-from .checks import BOOLEANS, DATETIME_FORMATS, cast
-from .schema import Column, Role, Type
+from .checks import DATETIME_FORMATS, cast
+from .schema import BOOLEANS, Column, Role, Type
 from .statistics import Counter, Sample
 from .utils import ahead
 
@@ -42,7 +42,7 @@ class Guess:
         missing: Rows without a value.
         low: The least value of a number.
         high: The greatest value of a number.
-        values: How often each text or whole number occurs.
+        values: How often each text, whole number or spelling of a boolean occurs.
         note: What a person should know of the guess.
     """
 
@@ -149,14 +149,16 @@ def _first_failure(file: Path, nulls: tuple[str, ...], guesses: dict[str, Guess]
         if failed:
             return list(failed)
         for name, guess in guesses.items():
-            _take(guess, columns[name], typed[name])
+            _take(guess, columns[name], typed[name], frame[name])
     return []
 
 
-def _take(guess: Guess, declared: Column, column: pl.Series) -> None:
+def _take(guess: Guess, declared: Column, column: pl.Series, raw: pl.Series) -> None:
     """Take a batch of one column into its range, its values and its missing rows."""
     guess.missing += column.null_count()
-    if declared.is_category:
+    if declared.is_boolean and raw.dtype == pl.String:
+        guess.values.add(raw.str.strip_chars())
+    elif declared.is_category:
         guess.values.add(column)
     elif declared.is_number:
         finite = column.filter(column.is_finite()) if declared.is_float else column

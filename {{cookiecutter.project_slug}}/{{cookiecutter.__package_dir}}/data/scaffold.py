@@ -88,11 +88,14 @@ def _notes(inferred: InferredSchema, split_note: str, schema_path: Path) -> list
     notes = [
         f"{inferred.task}: predict {target!r} from {len(schema.features)} columns, {split_note}"
     ]
-    labels = class_labels(schema.columns[target])
+    column = schema.columns[target]
+    labels = class_labels(column)
     if inferred.classes == 2 and labels:
+        values = f"values: [{labels[1]}, {labels[0]}]"
+        how = f"write type: category and {values}" if column.is_boolean else "swap `values`"
         notes.append(
-            f"{target}: {labels[-1]!r} counts as the yes (precision, recall, threshold); swap "
-            f"`values` in {schema_path} to turn it round"
+            f"{target}: {labels[-1]!r} counts as the yes (precision, recall, threshold); {how} in "
+            f"{schema_path} to turn it round"
         )
     return notes + inferred.notes
 

@@ -19,6 +19,10 @@ from ..utils.yaml import explain, read_yaml
 
 Type = Literal["integer", "float", "boolean", "category", "string", "datetime"]
 Role = Literal["feature", "target", "id", "time", "leak", "ignore"]
+BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True, "1.0": True} | {
+    "false": False, "f": False, "no": False, "n": False, "0": False, "0.0": False,
+}  # fmt: skip
+"""How tables write booleans, in lower case."""
 
 
 class Column(BaseModel):
@@ -31,7 +35,9 @@ class Column(BaseModel):
     nullable: bool = True
     min: float | datetime | None = None
     max: float | datetime | None = None
-    values: tuple[str | int | float | bool, ...] | None = None
+    values: tuple[str | int | float | bool, ...] | None = Field(
+        default=None, description="all that occur; of a boolean how the table writes false and true"
+    )
     format: str | None = Field(
         default=None, description="of a date written in another way than ISO 8601"
     )
@@ -49,6 +55,8 @@ class Column(BaseModel):
             raise ValueError(f"min {self.min} is more than max {self.max}")
         if self.values is not None and (self.is_float or self.is_datetime):
             raise ValueError(f"`values` cannot be listed for type {self.type}")
+        if self.values is not None and self.is_boolean:
+            _check_spellings(self.values)
         if self.format is not None and not self.is_datetime:
             raise ValueError("`format` is for type datetime")
         if self.role == "time" and (not self.is_datetime or self.nullable):
@@ -95,11 +103,30 @@ class Column(BaseModel):
         return self.type == "datetime"
 
     @property
+    def spellings(self) -> tuple[str, str]:
+        """How a boolean column's table writes false and true."""
+        if self.values is None:
+            return "false", "true"
+        return label(self.values[0]), label(self.values[1])
+
+    @property
     def value_kind(self) -> ValueKind:
         """What a derived feature gets of it; a boolean is the number 0 or 1."""
         if self.is_text:
             return "text"
         return "datetime" if self.is_datetime else "number"
+
+
+def _check_spellings(values: tuple[Any, ...]) -> None:
+    """Raise ValueError where a boolean's `values` are not its false and its true."""
+    low = [label(value).lower() for value in values]
+    known = [BOOLEANS.get(text) for text in low]
+    if len(set(low)) != 2 or len(low) != 2 or known[0] is True or known[1] is False:
+        raise ValueError(
+            "`values` of type boolean are two texts: how the table writes false, then how it "
+            'writes true, such as ["no", "yes"]. To turn a target round make it type: category '
+            "and list the positive class last"
+        )
 
 
 def value_kinds(columns: Mapping[str, Column]) -> dict[str, ValueKind]:
@@ -110,7 +137,7 @@ def value_kinds(columns: Mapping[str, Column]) -> dict[str, ValueKind]:
 def class_labels(column: Column) -> tuple[str, ...] | None:
     """Return the labels of a target's listed values, as texts, in their order."""
     if column.is_boolean:
-        return ("false", "true")
+        return column.spellings
     return None if column.values is None else tuple(label(value) for value in column.values)
 
 

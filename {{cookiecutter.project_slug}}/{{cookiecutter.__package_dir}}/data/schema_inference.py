@@ -17,7 +17,7 @@ from . import tables
 from .checks import cast
 from .column_guess import CATEGORIES, CLASSES, Guess, guess_column, read_sample, widen
 from .leaks import suspects
-from .schema import Column, Schema
+from .schema import BOOLEANS, Column, Schema
 
 Task = Literal["classification", "regression"]
 POSITIVE = {
@@ -165,6 +165,8 @@ def _schema(nulls: tuple[str, ...], guesses: dict[str, Guess], task: Task, targe
                 details["values"] = tuple(sorted(int(value) for value in values))
             else:
                 details["values"] = tuple(_positive_last(values))
+        elif column.is_boolean:
+            details["values"] = _spellings(guess)
         elif column.is_category and len(values) <= LISTED_CATEGORIES:
             details["values"] = tuple(values)
         elif column.is_number and guess.role == "feature":
@@ -179,6 +181,15 @@ def _schema(nulls: tuple[str, ...], guesses: dict[str, Guess], task: Task, targe
     if not any(column.role == "feature" for column in columns.values()):
         raise UserError("no column is left to learn from: all are ids, free text or constant")
     return Schema(null_values=nulls, columns=columns)
+
+
+def _spellings(guess: Guess) -> tuple[str, str] | None:
+    """Return how a table writes false and true most often; None where that is as usual."""
+    common = guess.values.most_common(len(guess.values.counts))
+    false = next((text for text in common if not BOOLEANS[text.lower()]), "")
+    true = next((text for text in common if BOOLEANS[text.lower()]), "")
+    known = false and true and (false, true) != ("false", "true")
+    return (false, true) if known else None
 
 
 def _positive_last(values: list[str]) -> list[str]:

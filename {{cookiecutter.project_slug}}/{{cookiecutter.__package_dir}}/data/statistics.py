@@ -86,8 +86,8 @@ class Sample:
         self.rows = both.sort("__key").head(self.size)
 
     def frame(self) -> pl.DataFrame:
-        """Return the sampled rows."""
-        return pl.DataFrame() if self.rows is None else self.rows.drop("__key")
+        """Return the sampled rows, in one piece: in several a mean may be one bit off."""
+        return pl.DataFrame() if self.rows is None else self.rows.drop("__key").rechunk()
 
 
 @dataclass

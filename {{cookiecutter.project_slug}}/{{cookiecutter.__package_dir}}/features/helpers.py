@@ -55,7 +55,7 @@ def join(separator: str, *texts: Column) -> Column:
     return apply("join", separator, *texts)
 
 
-def modulo(x: Column, period: float) -> Column:
+def modulo(x: Column, period: Column) -> Column:
     """Return the remainder of x by a positive number, from 0 up to but not including it.
 
     >>> modulo(1500.0, 1440), modulo(-60.0, 1440)

@@ -7,8 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ..data.checks import cast
-from ..data.schema import label
+from ..data.checks import cast, labels_of
 from ..data.tables import column_names, iter_batches
 from ..preprocess.split import TEST, split_rows
 from ..preprocess.transforms import Floats
@@ -52,7 +51,7 @@ def read_unseen_rows(
     groups: list[pl.DataFrame] = []
     for frame in iter_batches(path, batch_rows, candidate.preprocessor.null_values):
         typed = [cast(frame, model.metadata.columns)[0] for model in models]
-        y_true = class_indices(typed[0][candidate.metadata.target], candidate.preprocessor.classes)
+        y_true = true_values(typed[0], candidate)
         unseen = ~np.isnan(y_true)
         for model, rows in zip(models, typed, strict=True):
             unseen &= split_rows(model.metadata.split, rows) == TEST
@@ -75,12 +74,14 @@ def read_unseen_rows(
     )
 
 
-def class_indices(column: pl.Series, classes: Sequence[str] | None) -> NDArray[np.float64]:
-    """Return a target as numbers, or as class indices; NaN where missing or of no known class."""
+def true_values(typed: pl.DataFrame, model: ModelVersion) -> NDArray[np.float64]:
+    """Return the target as numbers, or as class indices; NaN where missing or of no known class."""
+    name, classes = model.metadata.target, model.preprocessor.classes
     if classes is None:
-        return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    index = {name: float(i) for i, name in enumerate(classes)}
-    return np.array([index.get(label(value), np.nan) for value in column.to_list()])
+        return typed[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    index = {label: float(i) for i, label in enumerate(classes)}
+    labels = typed.select(labels_of(name, model.metadata.columns)).to_series()
+    return np.array([index.get(label, np.nan) for label in labels.to_list()])
 
 
 def _predict(predictor: Predictor, rows: pl.DataFrame) -> Floats:

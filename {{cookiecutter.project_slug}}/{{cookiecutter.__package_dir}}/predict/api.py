@@ -20,7 +20,7 @@ from .lifespan import lifespan
 from .middleware import JSON, PREDICT, Receive, RequestMiddleware, Scope, Send
 from .prediction_ids import MOST_LENGTH
 from .problems import ProblemError, mistakes, problem_responses
-from .request_schema import LONGEST_TEXT
+from .request_values import LONGEST_TEXT
 from .service import Service
 
 ROOT, DOCS, OPENAPI = "/", "/docs", "/openapi.json"

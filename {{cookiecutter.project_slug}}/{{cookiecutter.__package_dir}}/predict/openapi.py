@@ -11,6 +11,7 @@ from pydantic import Field, create_model
 from .middleware import JSON, PREDICT
 from .problems import PROBLEM, problem_responses
 from .reload import ServedModel
+from .request_values import PYDANTIC_ID
 
 
 def key(needed: bool) -> list[Any]:
@@ -92,6 +93,8 @@ def _results(served: ServedModel) -> tuple[Any, Any]:
         fields["prediction"] = (float, Field(description=target.unit or target.description))
         fields["lower"] = (float, Field(description=f"lower end of the {level} interval"))
         fields["upper"] = (float, Field(description=f"upper end of the {level} interval"))
+    if served.request_schema.ids:
+        fields["ids"] = (dict[str, PYDANTIC_ID], Field(default={}, description="of the row"))
     prediction = create_model("Prediction", **fields)
     version = (str, Field(examples=[served.version]))
     one = create_model("PredictionAnswer", __base__=prediction, model_version=version)

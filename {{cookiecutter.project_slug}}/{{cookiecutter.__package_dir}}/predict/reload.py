@@ -39,7 +39,8 @@ def open_served(folder: Path, max_rows: int) -> ServedModel:
     model = open_version(folder, SERVED)
     try:
         _ = model.predictor
-        request_schema = RequestSchema(model.preprocessor.columns, max_rows)
+        preprocessor = model.preprocessor
+        request_schema = RequestSchema(preprocessor.columns, max_rows, preprocessor.ids)
         verify_golden_rows(model)
     except UserError:
         raise

@@ -6,27 +6,19 @@ OpenAPI document. A test holds both equal.
 """
 
 import secrets
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC
 from functools import cached_property
 from itertools import islice
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    create_model,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..data.schema import Column
+from .request_values import ID, PYDANTIC_ID, example, lenient, msgspec_type, pydantic_type
 
-LONGEST_TEXT = 1000
 MOST_MISTAKES = 100  # that an answer names
-WHOLE = {"ge": -(2**63), "le": 2**63 - 1}  # what a column of whole numbers can hold
 
 
 class Mistake(BaseModel):
@@ -51,14 +43,18 @@ class NotJsonError(Exception):
 class RequestSchema:
     """Reads request bodies for one set of columns."""
 
-    def __init__(self, columns: Mapping[str, Column], max_rows: int) -> None:
+    def __init__(
+        self, columns: Mapping[str, Column], max_rows: int, ids: Sequence[str] = ()
+    ) -> None:
         """Compile the columns.
 
         Args:
             columns: The columns that a row must have, by name.
             max_rows: Rows allowed in one request.
+            ids: Columns that a row may have besides, and that come back as they were.
         """
         self.columns, self.max_rows = dict(columns), max_rows
+        self.ids = tuple(name for name in ids if name not in columns)
         # A struct's attributes need Python names; columns may be called anything.
         self._names = {f"f{i}": name for i, name in enumerate(self.columns)}
         fields: list[Any] = []
@@ -66,10 +62,13 @@ class RequestSchema:
             column = self.columns[name]
             kind = msgspec_type(column)
             fields.append((attribute, kind | None, None) if column.nullable else (attribute, kind))
+        self._id_names = {f"id{i}": name for i, name in enumerate(self.ids)}
+        fields += [(name, ID | msgspec.UnsetType, msgspec.UNSET) for name in self._id_names]
         fields.sort(key=len)  # required ones first, as in a function's arguments
         # msgspec takes no name that JSON escapes: such columns get one that nobody can guess.
-        self._escaped = {name: secrets.token_hex(8) for name in columns if _is_escaped(name)}
-        rename = {a: self._escaped.get(name, name) for a, name in self._names.items()}
+        self._escaped = {n: secrets.token_hex(8) for n in (*columns, *ids) if _is_escaped(n)}
+        attributes = self._names | self._id_names
+        rename = {a: self._escaped.get(name, name) for a, name in attributes.items()}
         row: type[msgspec.Struct] = msgspec.defstruct(
             "Row", fields, rename=rename, forbid_unknown_fields=True, kw_only=True, gc=False
         )
@@ -77,7 +76,8 @@ class RequestSchema:
         self._rows: Any = list[row]  # type: ignore[valid-type]  # made at run time
         self._many = msgspec.json.Decoder(self._rows).decode
         self._pairs = list(self._names.items())
-        self._integers = [name for name, c in self.columns.items() if c.is_integer]
+        readers = {name: lenient(column) for name, column in self.columns.items()}
+        self._lenient = {name: read for name, read in readers.items() if read is not None}
         self._moments = [name for name, c in self.columns.items() if c.is_datetime]
 
     def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
@@ -87,7 +87,7 @@ class RequestSchema:
             body: JSON: one row, or a list of rows.
 
         Returns:
-            The rows by column name, and whether the body was a list.
+            The rows by column name, with the ids that they had, and whether the body was a list.
 
         Raises:
             NotJsonError: The body is no JSON.
@@ -105,6 +105,10 @@ class RequestSchema:
             raise TooManyRowsError(len(found), self.max_rows)
         pairs = self._pairs
         rows = [{name: getattr(row, attribute) for attribute, name in pairs} for row in found]
+        for attribute, name in self._id_names.items():
+            for row, values in zip(rows, found, strict=True):
+                if (value := getattr(values, attribute)) is not msgspec.UNSET:
+                    row[name] = value
         for name in self._moments:
             for row in rows:
                 if (moment := row[name]) is not None and moment.tzinfo is not None:
@@ -119,7 +123,8 @@ class RequestSchema:
     def _read_again(self, body: bytes, error: Exception) -> tuple[list[Any], bool]:
         """Read a body that was refused, though it may be right.
 
-        To JSON Schema 3.0 is an integer, to msgspec it is not; nor does it take every name.
+        To JSON Schema 3.0 is an integer, to msgspec it is not; nor does it take every name, a date
+        without seconds, or a boolean as the table writes it.
         """
         try:
             content = msgspec.json.decode(body)
@@ -131,7 +136,7 @@ class RequestSchema:
             raise TooManyRowsError(len(rows), self.max_rows)
         for row in rows:
             if isinstance(row, dict):
-                row |= {name: _whole(row[name]) for name in self._integers if name in row}
+                row |= {n: read(row[n]) for n, read in self._lenient.items() if n in row}
         try:
             return msgspec.convert([self._renamed(row) for row in rows], self._rows), many
         except msgspec.ValidationError:
@@ -158,6 +163,9 @@ class RequestSchema:
                 fields[attribute] = (kind | None, Field(default=None, **described))
             else:
                 fields[attribute] = (kind, Field(**described))
+        for attribute, name in self._id_names.items():
+            described = {"alias": name, "description": "comes back as it is, under `ids`"}
+            fields[attribute] = (PYDANTIC_ID, Field(default=None, **described))
         return create_model(
             "Row",
             __config__=ConfigDict(extra="forbid", title="Row", hide_input_in_errors=True),
@@ -175,10 +183,9 @@ class RequestSchema:
                 continue
             if len(mistakes) >= MOST_MISTAKES:
                 break
-            unknown = islice((name for name in row if name not in self.columns), MOST_MISTAKES)
-            shown = {
-                name: row[name] for name in (*filter(row.__contains__, self.columns), *unknown)
-            }
+            known = dict.fromkeys((*self.columns, *self.ids))
+            unknown = islice((name for name in row if name not in known), MOST_MISTAKES)
+            shown = {name: row[name] for name in (*filter(row.__contains__, known), *unknown)}
             try:
                 self.model.model_validate(shown)
             except ValidationError as problems:
@@ -199,84 +206,8 @@ class TooManyRowsError(Exception):
         super().__init__(f"{rows} rows; at most {allowed} in one request")
 
 
-def msgspec_type(column: Column) -> Any:
-    """Return the type that msgspec checks a column's values with."""
-    if column.is_boolean:
-        return bool
-    if column.is_datetime:
-        return datetime
-    if column.is_number:
-        kind: Any = int if column.is_integer else float
-        bounds = _limits(column)
-        return Annotated[kind, msgspec.Meta(**bounds)] if bounds else kind
-    if column.values is not None:
-        return Literal[tuple(str(value) for value in column.values)]
-    return Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
-
-
-def pydantic_type(column: Column) -> Any:
-    """Return the type that pydantic checks a column's values with; equal to msgspec's."""
-    if column.is_boolean:
-        return Annotated[bool, Field(strict=True)]
-    if column.is_datetime:
-        return Annotated[datetime, BeforeValidator(_moment)]
-    if column.is_number:
-        field = Field(strict=True, **_limits(column))
-        if column.is_float:
-            return Annotated[float, field]
-        return Annotated[int, field, BeforeValidator(_whole)]
-    if column.values is not None:
-        return Literal[tuple(str(value) for value in column.values)]
-    return Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
-
-
-def example(column: Column) -> Any:
-    """Return a valid value of a column."""
-    if column.is_boolean:
-        return True
-    if column.is_datetime:
-        return "2013-07-01T08:30:00"
-    if column.is_number:
-        bounds = _bounds(column)
-        low, high = bounds.get("ge"), bounds.get("le")
-        if low is None and high is None:
-            middle: float = 1
-        elif low is None or high is None:
-            middle = low if low is not None else high  # type: ignore[assignment]  # one is a number
-        else:
-            middle = low + (high - low) / 4
-        return round(middle) if column.is_integer else round(float(middle), 2)
-    return str(column.values[0]) if column.values else "text"
-
-
-def _bounds(column: Column) -> dict[str, Any]:
-    bounds: dict[str, Any] = {}
-    for key, value in (("ge", column.min), ("le", column.max)):
-        if isinstance(value, int | float):
-            bounds[key] = int(value) if column.is_integer else float(value)
-    return bounds
-
-
-def _limits(column: Column) -> dict[str, Any]:
-    return (WHOLE if column.is_integer else {}) | _bounds(column)
-
-
 def _is_escaped(name: str) -> bool:
     return any(character in '"\\' or character < " " for character in name)
-
-
-def _whole(value: Any) -> Any:
-    """Return 3.0 as 3, and anything else as it is."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    return int(value) if whole else value
-
-
-def _moment(value: object) -> datetime:
-    """Read a date as msgspec does: RFC 3339, with or without an offset."""
-    try:
-        return msgspec.convert(value, datetime)
-    except msgspec.ValidationError:
-        raise ValueError("must be a date and time such as 2013-07-01T08:30:00") from None
 
 
 def _describe(column: Column) -> str:

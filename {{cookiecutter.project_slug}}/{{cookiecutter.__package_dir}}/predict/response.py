@@ -1,14 +1,16 @@
 """From rows to what a caller reads: the API and everything beside it respond with this."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..models.model_io import ModelVersion
 from ..utils.classes import predicted_class
 
+NewId: TypeAlias = Callable[[float], str]
+
 
 def build_response(
-    model: ModelVersion, rows: Sequence[Mapping[str, Any]], new_id: Callable[[float], str]
+    model: ModelVersion, rows: Sequence[Mapping[str, Any]], new_id: NewId
 ) -> list[dict[str, Any]]:
     """Predict rows and put the results into words.
 
@@ -19,22 +21,37 @@ def build_response(
 
     Returns:
         n results with `prediction_id` and `prediction`; classification adds `probabilities` by
-        class, regression `lower` and `upper`, the ends of the prediction interval.
+        class, regression `lower` and `upper`, the ends of the prediction interval. Where a row has
+        ids, its result has them too, under `ids`.
     """
     y_pred = model.predictor.predict_rows(rows)
     classes = model.preprocessor.classes
     if classes is None:
-        half = model.half_width or 0.0
-        return [
-            {
-                "prediction_id": new_id(value),
-                "prediction": value,
-                "lower": value - half,
-                "upper": value + half,
-            }
-            for (value,) in y_pred
-        ]
-    threshold = model.metadata.threshold
+        results = _numbers(y_pred, model.half_width or 0.0, new_id)
+    else:
+        results = _classes(y_pred, classes, model.metadata.threshold, new_id)
+    if ids := model.preprocessor.ids:
+        for row, result in zip(rows, results, strict=True):
+            if given := {name: row[name] for name in ids if name in row}:
+                result["ids"] = given
+    return results
+
+
+def _numbers(y_pred: Sequence[Sequence[float]], half: float, new_id: NewId) -> list[dict[str, Any]]:
+    return [
+        {
+            "prediction_id": new_id(value),
+            "prediction": value,
+            "lower": value - half,
+            "upper": value + half,
+        }
+        for (value,) in y_pred
+    ]
+
+
+def _classes(
+    y_pred: Sequence[Sequence[float]], classes: Sequence[str], threshold: float, new_id: NewId
+) -> list[dict[str, Any]]:
     results = []
     for proba in y_pred:
         predicted = predicted_class(proba, threshold)

@@ -18,7 +18,7 @@ import polars as pl
 
 from ..config import Config
 from ..data import ingest, tables
-from ..data.checks import cast, check, check_names
+from ..data.checks import cast, check, check_names, labels_of
 from ..data.leaks import suspects
 from ..data.schema import Schema, class_labels, load_schema, value_kinds
 from ..data.statistics import Statistics
@@ -158,8 +158,8 @@ def _first_pass(
             train = known & pl.Series(split_rows(rule, typed) == 0)
             part = typed.select(kept).filter(train)
             if count_classes:
-                tally = part[schema.target].value_counts()
-                first.class_counts.update(dict(tally.cast({schema.target: pl.String}).iter_rows()))
+                labels = part.select(labels_of(schema.target, schema.columns)).to_series()
+                first.class_counts.update(dict(labels.value_counts().iter_rows()))
             first.statistics.add(part.select(**categories), part, row.filter(train))
             bar.update(frame.height)
     if violations:
@@ -255,7 +255,7 @@ def _second_pass(
     metadata = {"preprocessor_hash": preprocessor.hash, "schema_hash": preprocessor.schema_hash}
     keep = [*preprocessor.ids, *([preprocessor.time] if preprocessor.time else [])]
     columns = [*preprocessor.columns, *keep, *rule.columns, preprocessor.target]
-    encoded = [*keep, _target(preprocessor).alias(TARGET), *preprocessor.expressions()]
+    encoded = [*keep, _target(preprocessor, raw.schema).alias(TARGET), *preprocessor.expressions()]
     rows = dict.fromkeys(SPLITS, 0)
     unseen = start = 0
     with ExitStack() as stack:
@@ -280,8 +280,8 @@ def _second_pass(
     return rows, unseen
 
 
-def _target(preprocessor: Preprocessor) -> pl.Expr:
+def _target(preprocessor: Preprocessor, schema: Schema) -> pl.Expr:
     """The target as float32: the number, or the position of its class; NaN where there is none."""
     if preprocessor.classes is None:
         return encode_number(pl.col(preprocessor.target))
-    return encode_category(pl.col(preprocessor.target).cast(pl.String), preprocessor.classes)
+    return encode_category(labels_of(schema.target, schema.columns), preprocessor.classes)

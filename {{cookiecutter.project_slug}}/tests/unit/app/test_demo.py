@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from {{ cookiecutter.package_name }}.config import Config
@@ -48,7 +48,7 @@ def test_examples_predict_what_training_recorded(demo: Demo) -> None:
 def test_a_form_gives_the_row_and_the_prediction_of_the_api(demo: Demo, rows: Rows) -> None:
     model = demo.model()
 
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=40)
     @given(rows(demo.request_schema.columns))
     def check(row: dict[str, Any]) -> None:
         for value in row.values():

@@ -1,0 +1,145 @@
+"""What one value of a request may be: for msgspec, equally for pydantic, and as an example."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from ..data.schema import Column
+
+LONGEST_TEXT = 1000
+WHOLE = {"ge": -(2**63), "le": 2**63 - 1}  # what a column of whole numbers can hold
+SHORT_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(Z|[+-]\d\d:\d\d)?)?")
+ID: TypeAlias = (
+    Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
+    | Annotated[int, msgspec.Meta(**WHOLE)]
+    | float
+    | None
+)
+"""A value of an id column, whatever its type: it only comes back."""
+
+
+def msgspec_type(column: Column) -> Any:
+    """Return the type that msgspec checks a column's values with."""
+    if column.is_boolean:
+        return bool
+    if column.is_datetime:
+        return datetime
+    if column.is_number:
+        kind: Any = int if column.is_integer else float
+        bounds = _limits(column)
+        return Annotated[kind, msgspec.Meta(**bounds)] if bounds else kind
+    if column.values is not None:
+        return Literal[tuple(str(value) for value in column.values)]
+    return Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
+
+
+def pydantic_type(column: Column) -> Any:
+    """Return the type that pydantic checks a column's values with; equal to msgspec's."""
+    if column.is_boolean:
+        strict = Annotated[bool, Field(strict=True)]
+        if column.values is None:
+            return strict
+        spellings = {"type": "string", "enum": list(column.spellings)}
+        schema = WithJsonSchema({"anyOf": [{"type": "boolean"}, spellings]})
+        return Annotated[strict, BeforeValidator(_spelled(column)), schema]
+    if column.is_datetime:
+        return Annotated[datetime, BeforeValidator(_moment)]
+    if column.is_number:
+        field = Field(strict=True, **_limits(column))
+        if column.is_float:
+            return Annotated[float, field]
+        return Annotated[int, field, BeforeValidator(whole)]
+    if column.values is not None:
+        return Literal[tuple(str(value) for value in column.values)]
+    return Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
+
+
+def lenient(column: Column) -> Callable[[Any], Any] | None:
+    """Return what turns other ways to write a value into the one that msgspec takes.
+
+    Returns:
+        A function that leaves all else as it is; None where there is one way only.
+    """
+    if column.is_integer:
+        return whole
+    if column.is_datetime:
+        return moment
+    return _spelled(column) if column.is_boolean and column.values is not None else None
+
+
+def _spelled(column: Column) -> Callable[[Any], Any]:
+    """Return what reads a boolean that is written as its table writes it."""
+    meaning = dict(zip(column.spellings, (False, True), strict=True))
+    return lambda value: meaning.get(value, value) if isinstance(value, str) else value
+
+
+def example(column: Column) -> Any:
+    """Return a valid value of a column."""
+    if column.is_boolean:
+        return True
+    if column.is_datetime:
+        return "2013-07-01T08:30:00"
+    if column.is_number:
+        bounds = _bounds(column)
+        low, high = bounds.get("ge"), bounds.get("le")
+        if low is None and high is None:
+            middle: float = 1
+        elif low is None or high is None:
+            middle = low if low is not None else high  # type: ignore[assignment]  # one is a number
+        else:
+            middle = low + (high - low) / 4
+        return round(middle) if column.is_integer else round(float(middle), 2)
+    return str(column.values[0]) if column.values else "text"
+
+
+def _bounds(column: Column) -> dict[str, Any]:
+    bounds: dict[str, Any] = {}
+    for key, value in (("ge", column.min), ("le", column.max)):
+        if isinstance(value, int | float):
+            bounds[key] = int(value) if column.is_integer else float(value)
+    return bounds
+
+
+def _limits(column: Column) -> dict[str, Any]:
+    return (WHOLE if column.is_integer else {}) | _bounds(column)
+
+
+def whole(value: Any) -> Any:
+    """Return 3.0 as 3, and anything else as it is."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if is_whole else value
+
+
+def _id(value: object) -> Any:
+    """Read a value of an id column as msgspec does."""
+    try:
+        return msgspec.convert(value, ID)
+    except msgspec.ValidationError:
+        raise ValueError("must be a text or a number") from None
+
+
+def _moment(value: object) -> datetime:
+    """Read a date as msgspec does: RFC 3339, with or without an offset, and the short forms."""
+    try:
+        return msgspec.convert(moment(value), datetime)
+    except msgspec.ValidationError:
+        raise ValueError("must be a date and time such as 2013-07-01T08:30:00") from None
+
+
+def moment(value: Any) -> Any:
+    """Return a date without seconds, or without a time, as RFC 3339 has it; else what it is."""
+    parts = isinstance(value, str) and SHORT_MOMENT.fullmatch(value)
+    return f"{parts[1]}T{parts[2] or '00:00'}:00{parts[3] or ''}" if parts else value
+
+
+ID_SCHEMA: list[Mapping[str, Any]] = [
+    {"type": "string", "maxLength": LONGEST_TEXT},
+    {"type": "number", "minimum": WHOLE["ge"], "maximum": WHOLE["le"]},
+    {"type": "null"},
+]
+PYDANTIC_ID: TypeAlias = Annotated[Any, BeforeValidator(_id), WithJsonSchema({"anyOf": ID_SCHEMA})]
+"""The same for pydantic."""
