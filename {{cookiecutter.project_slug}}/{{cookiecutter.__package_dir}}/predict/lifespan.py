@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from types import FrameType
 from typing import Any
@@ -17,6 +18,9 @@ from .connection import accept_waiting
 from .service import Service
 
 LAST_REQUESTS_SECONDS = 0.2
+
+ORPHAN_SECONDS = 20
+"""How long a worker whose supervisor is gone may take to end."""
 
 
 @contextlib.asynccontextmanager
@@ -70,6 +74,8 @@ def _end_with_parent() -> None:
     def watch() -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(ORPHAN_SECONDS)
+        os._exit(1)  # nobody is left who would end it
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -16,7 +16,7 @@ SHORT_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(Z|[+-]\d\d:\d\d
 ID: TypeAlias = (
     Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
     | Annotated[int, msgspec.Meta(**WHOLE)]
-    | float
+    | Annotated[float, msgspec.Meta(ge=-(2.0**63), le=2.0**63)]
     | None
 )
 """A value of an id column, whatever its type: it only comes back."""
