@@ -40,10 +40,6 @@ def test_variant_runs(variant: str, installed: Installer, chromium: str) -> None
         installed.bin / "pytest", "-v", "tests/unit", "tests/integration/test_app.py", cwd=project
     )
     assert "test_a_person_tries_the_model PASSED" in said
-    if variant == "src":
-        properties = ("tests/unit/test_helpers.py", "tests/unit/test_features.py")
-        thorough = ("--hypothesis-profile=thorough", "-n2", "--dist=load")
-        run(installed.bin / "pytest", *thorough, *properties, cwd=project)
     assert_metadata(installed.bin / "python", VARIANTS[variant], project)
 
 
