@@ -74,7 +74,9 @@ def value(text: str, shown: dict[str, Any]) -> Any:
         return None
     if shown.get("format") == "date-time":
         return f"{text}:00"  # with seconds (RFC 3339)
-    return int(text) if "integer" in kinds else float(text) if "number" in kinds else text
+    if "string" in kinds:
+        return text
+    return int(text) if "integer" in kinds else float(text)
 
 
 @contextmanager
