@@ -5,12 +5,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models.explain import Contributions
 from {{ cookiecutter.package_name }}.reports.style import short
+from {{ cookiecutter.package_name }}.reports.templates import templates_of
 
 from . import plots
 from .demo import Demo, Prediction
@@ -24,16 +25,8 @@ WHAT_IF_TEXT = "Orange is the case at hand; all its other values stay as they ar
 
 @cache
 def environment() -> Environment:
-    """Return what the templates of this folder are rendered with: all text is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "percent": percent}
-    return environment
+    """Return the templates of this folder; all text is escaped."""
+    return templates_of(Path(__file__).parent, True, {"number": number, "percent": percent})
 
 
 def heading(demo: Demo) -> Markup:

@@ -65,10 +65,8 @@ class Demo:
         Raises:
             UserError: A file is wrong, or there is no champion that can predict.
         """
-        self._champion, self._poll_seconds = (
-            ChampionReloader(config.serve),
-            config.serve.poll_seconds,
-        )
+        self._champion = ChampionReloader(config.serve)
+        self._poll_seconds = config.serve.poll_seconds
         self._next_refresh = 0.0
         self._lock = threading.Lock()
         self._explainer: tuple[ModelVersion, Explainer] | None = None

@@ -66,7 +66,7 @@ def make_field(name: str, column: Column, preprocessor: Preprocessor, start: Any
         kind=kinds.get(column.type) or ("choice" if known else "text"),
         help=help_text(column),
         choices=known,
-        closed=column.type == "boolean" or (column.values is not None and known != ()),
+        closed=column.is_boolean or (column.values is not None and known != ()),
         missing=missing_text(known) if column.nullable else None,
         start=shown(start),
     )
@@ -74,9 +74,9 @@ def make_field(name: str, column: Column, preprocessor: Preprocessor, start: Any
 
 def choices(name: str, column: Column, preprocessor: Preprocessor) -> tuple[str, ...]:
     """Return what can be chosen: the schema's values, else the categories of the training rows."""
-    if column.type == "boolean":
+    if column.is_boolean:
         return tuple(BOOLEANS)
-    if column.type not in ("category", "string"):
+    if not column.is_text:
         return ()
     if column.values is not None:
         return tuple(map(str, column.values))
@@ -95,7 +95,7 @@ def help_text(column: Column) -> str:
     """Say in one line what a column means, its unit, its range, and whether it may be empty."""
     parts = [column.description]
     unit = f" {column.unit}" if column.unit else ""
-    if column.type in ("integer", "float"):
+    if column.is_number:
         low, high = column.min, column.max
         if low is not None and high is not None:
             parts.append(f"{shown(low)} to {shown(high)}{unit}")
@@ -104,7 +104,7 @@ def help_text(column: Column) -> str:
             parts.append(edge + unit)
         elif unit:
             parts.append(f"in{unit}")
-    if column.type == "datetime":
+    if column.is_datetime:
         parts.append("such as 2013-07-01 08:30")
     if column.nullable:
         parts.append("may be empty")
@@ -124,16 +124,16 @@ def json_value(column: Column, typed: Any, missing: str = MISSING) -> Any:
     text = typed.strip()
     if text in ("", missing):
         return None
-    if column.type == "boolean":
+    if column.is_boolean:
         return BOOLEANS.get(text, text)
-    if column.type in ("integer", "float"):
+    if column.is_number:
         try:
             return msgspec.json.decode(text, type=int | float)
         except msgspec.MsgspecError:
             return text
-    if column.type == "datetime" and re.fullmatch(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?", text):
+    if column.is_datetime and re.fullmatch(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d)?", text):
         return text + (":00" if ":" in text else "T00:00:00")
-    return typed if column.type in ("category", "string") else text
+    return typed if column.is_text else text
 
 
 def shown(value: Any, missing: str = "") -> str:

@@ -55,7 +55,7 @@ class WhatIf:
 
 def changes_of(name: str, column: Column) -> list[Change]:
     """Return the changes of a column: of a date its hour and its day, else the value itself."""
-    if column.type == "datetime":
+    if column.is_datetime:
         return [Change(name, "hour"), Change(name, "day")]
     return [Change(name, "value")]
 
@@ -74,12 +74,12 @@ def grid(change: Change, current: Any, column: Column, preprocessor: Preprocesso
     """
     if change.step != "value":
         return list(_moments(change, current, column)) if current is not None else []
-    if column.type == "boolean":
+    if column.is_boolean:
         return [True, False] + [None] * column.nullable
     if column.values is not None:
-        values = column.values if column.type == "integer" else map(str, column.values)
+        values = column.values if column.is_integer else map(str, column.values)
         return _levels(list(values), current, column)
-    if column.type in ("category", "string"):
+    if column.is_text:
         levels = next((list(i.levels) for i in preprocessor.inputs if i.name == change.column), [])
         return _levels(levels, current, column) if levels else []
     return _numbers(change.column, current, column, preprocessor)
@@ -91,7 +91,7 @@ def _numbers(name: str, current: Any, column: Column, preprocessor: Preprocessor
         return []
     first, last = ends
     steps = [first + (last - first) * i / (POINTS - 1) for i in range(POINTS)]
-    if column.type == "integer":
+    if column.is_integer:
         inside = (round(value) for value in steps)
         return sorted({value for value in inside if first <= value <= last})
     return steps if last > first else []

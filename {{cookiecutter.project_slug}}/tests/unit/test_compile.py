@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from {{ cookiecutter.package_name }}.features import helpers as h
-from {{ cookiecutter.package_name }}.features.compile import compile_row, trace
+from {{ cookiecutter.package_name }}.features.compile import trace
 from {{ cookiecutter.package_name }}.features.operations import (
     ResultKind,
     RowFunction,
@@ -23,7 +23,7 @@ from {{ cookiecutter.package_name }}.features.operations import (
 
 def compiled(function: Callable[..., Any], kind: ResultKind = "number") -> RowFunction:
     """Compile a definition of one column of numbers, `a`."""
-    return compile_row("ad_hoc", function, {"a": "number"}, kind)
+    return row_function(trace("ad_hoc", function, {"a": "number"}, kind))
 
 
 @pytest.mark.parametrize("bad", [None, math.nan, math.inf, 10**400])
@@ -61,9 +61,7 @@ def test_mistakes_in_a_definition_are_found_before_any_row(
 @pytest.mark.parametrize("constant", [date(2013, 1, 1), datetime(2013, 1, 1, tzinfo=UTC)])
 def test_moments_are_datetimes_without_a_zone(constant: date) -> None:
     with pytest.raises(TypeError, match="takes a datetime"):
-        compile_row(
-            "ad_hoc", lambda t: h.where(t < constant, 1.0, 0.0), {"t": "datetime"}, "number"
-        )
+        trace("ad_hoc", lambda t: h.where(t < constant, 1.0, 0.0), {"t": "datetime"}, "number")
 
 
 def test_a_constant_beyond_64_bits_is_a_float_in_both_forms() -> None:

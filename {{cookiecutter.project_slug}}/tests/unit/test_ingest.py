@@ -168,7 +168,7 @@ def test_killed_half_way(project: Make) -> None:
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths})
     try:
         waited = time.monotonic() + 20
-        while not list(Path("data/raw").glob(".part-*")) and time.monotonic() < waited:
+        while not list(Path("data/raw").glob(".ingest.*.part")) and time.monotonic() < waited:
             time.sleep(0.05)
         assert process.poll() is None, "it ended before it could be killed"
     finally:
@@ -178,6 +178,7 @@ def test_killed_half_way(project: Make) -> None:
         server.shutdown()
         server.server_close()
         thread.join()
-    assert list(Path("data/raw").glob(".part-*")), "the kill came too early to show anything"
+    assert list(Path("data/raw").glob(".ingest.*.part")), "the kill came too early to show anything"
     assert not Path("data/raw/slow.csv").exists()
     assert ingest.run(change(data__source="table.csv")).rows == 60
+    assert not list(Path("data/raw").glob(".*")), "what the killed run left is gone"

@@ -4,8 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..config import Config
 from ..errors import UserError
-from ..utils.files import sha256, write_json
+from ..utils.files import sha256, temporary_folder, write_json
 from ..utils.progress import progress
 from .checks import validate
 from .schema import load_schema
@@ -21,7 +19,6 @@ from .tables import is_parquet
 
 log = logging.getLogger(__name__)
 EXTRAS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
-STALE_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,8 @@ def run(config: Config) -> Ingested:
     raw = config.paths.raw
     name = config.data.file_name
     is_parquet(Path(name))  # refuses unknown endings before anything is fetched
-    raw.mkdir(parents=True, exist_ok=True)
-    _sweep(raw)
-    handle, part = tempfile.mkstemp(prefix=".part-", suffix=f"-{name}", dir=raw)
-    os.close(handle)
-    temporary = Path(part)
-    try:
+    with temporary_folder(raw / "ingest") as folder:
+        temporary = folder / name
         digest = _copy(config.data.source, temporary)
         if config.data.sha256 is not None and digest != config.data.sha256:
             raise UserError(
@@ -69,8 +62,6 @@ def run(config: Config) -> Ingested:
             return known
         rows = validate(temporary, schema, config.data.batch_rows, config.data.source)
         _publish(temporary, raw / name, digest)
-    finally:
-        temporary.unlink(missing_ok=True)
     entry = Ingested(
         file=name,
         source=_without_secrets(config.data.source),
@@ -161,13 +152,6 @@ def _manifest(raw: Path) -> dict[str, Ingested]:
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is broken ({error}); delete it and run `ingest` again") from None
     return {entry.file: entry for entry in entries}
-
-
-def _sweep(raw: Path) -> None:
-    """Delete what killed runs left behind."""
-    for path in raw.glob(".part-*"):
-        if time.time() - path.stat().st_mtime > STALE_SECONDS:
-            path.unlink(missing_ok=True)
 
 
 def _without_secrets(source: str) -> str:

@@ -5,9 +5,8 @@ its type, and rows and tables agree to the last bit, a division by zero included
 the same operations, see `operations`.
 
     >>> columns = {"km": "number", "h": "number"}
-    >>> speed = compile_row("speed", lambda km, h: km / h, columns, "number")
-    >>> speed({"km": 90, "h": 2})
-    45.0
+    >>> trace("speed", lambda km, h: km / h, columns, "number").steps
+    (Step(operation='divide', operands=(0, 1)),)
 """
 
 from collections.abc import Callable, Mapping
@@ -20,11 +19,9 @@ from .operations import (
     Kind,
     Operand,
     ResultKind,
-    RowFunction,
     Step,
     Traced,
     ValueKind,
-    row_function,
 )
 from .scalars import SCALARS
 
@@ -56,16 +53,6 @@ def trace(
         steps=tuple(steps.made),
         result=_operand(result),
     )
-
-
-def compile_row(
-    name: str,
-    function: Callable[..., Any],
-    columns: Mapping[str, ValueKind],
-    result_kind: ResultKind,
-) -> RowFunction:
-    """Trace a definition and return it as a function of one row; see `trace`, `row_function`."""
-    return row_function(trace(name, function, columns, result_kind))
 
 
 class ResultError(TypeError):
@@ -177,7 +164,7 @@ class Symbol:
         return apply("or", self, other)
 
     def __mod__(self, other: Any) -> NoReturn:
-        # In tables a division by a constant may be one bit off, which these turn into a period.
+        # `modulo` is exact in both forms; the % of tables is a period off for large numbers.
         raise TypeError("in features write modulo(a, b), not a % b")
 
     __rmod__ = __mod__

@@ -15,11 +15,6 @@ except Exception as error:
     raise import_mistake(error) from None
 
 
-def needed_columns(features: Sequence[str], derived: Sequence[str]) -> set[str]:
-    """Return the raw columns that the features and the derived features are made from."""
-    return {*features, *(column for name in derived for column in FEATURES[name].columns)}
-
-
 def trace_features(derived: Sequence[str], kinds: Mapping[str, ValueKind]) -> dict[str, Traced]:
     """Trace derived features as they stand in feature_funcs.py now.
 

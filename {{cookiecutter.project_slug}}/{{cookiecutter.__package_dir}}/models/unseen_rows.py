@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from ..data.checks import cast, labels_of
 from ..data.tables import column_names, iter_batches
 from ..preprocess.split import TEST, split_rows
-from ..preprocess.transforms import Floats
+from ..preprocess.transforms import Floats, encode_category
 from .comparison import Rows
 from .model_io import ModelVersion
-from .predictor import Predictor
 
 
 def missing_columns(path: Path, model: ModelVersion) -> list[str]:
@@ -59,7 +58,7 @@ def read_unseen_rows(
             keep = pl.Series(unseen)
             targets.append(y_true[unseen])
             pair = (candidate.predictor, typed[0]), (reference, typed[-1])
-            ours, theirs = (_predict(predictor, rows.filter(keep)) for predictor, rows in pair)
+            ours, theirs = (predictor.predict_frame(rows.filter(keep)) for predictor, rows in pair)
             predictions.append((ours, theirs))
             groups.append(typed[0].filter(keep).select(pl.col(names).cast(pl.String)))
     if not targets:
@@ -78,11 +77,7 @@ def true_values(typed: pl.DataFrame, model: ModelVersion) -> NDArray[np.float64]
     """Return the target as numbers, or as class indices; NaN where missing or of no known class."""
     name, classes = model.metadata.target, model.preprocessor.classes
     if classes is None:
-        return typed[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    index = {label: float(i) for i, label in enumerate(classes)}
-    labels = typed.select(labels_of(name, model.metadata.columns)).to_series()
-    return np.array([index.get(label, np.nan) for label in labels.to_list()])
-
-
-def _predict(predictor: Predictor, rows: pl.DataFrame) -> Floats:
-    return predictor.predict_frame(rows)
+        value = pl.col(name)
+    else:
+        value = encode_category(labels_of(name, model.metadata.columns), classes)
+    return typed.select(value.cast(pl.Float64)).to_series().fill_null(float("nan")).to_numpy()

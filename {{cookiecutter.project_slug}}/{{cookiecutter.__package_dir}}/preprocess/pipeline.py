@@ -5,11 +5,9 @@ data/processed/{train,val,test}.parquet. Memory depends on `data.batch_rows`, no
 """
 
 import os
-import shutil
-import tempfile
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,8 @@ from ..data.statistics import Statistics
 from ..data.utils import ahead
 from ..data.violations import Violations
 from ..errors import UserError
-from ..features.known import needed_columns, trace_features
-from ..utils.files import write_json
+from ..features.known import trace_features
+from ..utils.files import temporary_folder, write_json
 from ..utils.progress import progress
 from .preprocessor import InputSpec, Preprocessor, input_specs
 from .processed import PREPROCESSOR, ROW, SUMMARY, TARGET, Summary, set_path
@@ -84,9 +82,8 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
     check_settings(config.task, config.split, config.features.derived, schema)
     path, entry = ingest.raw_file(config)
     raw = RawTable(path, schema, config.data.batch_rows, entry.rows)
-    specs = input_specs(
-        schema, trace_features(config.features.derived, value_kinds(schema.columns))
-    )
+    derived = trace_features(config.features.derived, value_kinds(schema.columns))
+    specs = input_specs(schema, derived)
     rule = split_rule(config.split, schema, hashed)
     first = _first_pass(raw, specs, rule, config.task == "classification")
     preprocessor = Preprocessor(
@@ -96,14 +93,14 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
         ids=tuple(schema.ids),
         time=schema.time,
         null_values=schema.null_values,
-        columns=schema.subset(needed_columns(schema.features, config.features.derived)),
+        columns=schema.subset({*schema.features}.union(*(one.columns for one in derived.values()))),
         inputs=_fit(specs, schema, first.statistics, config.features.max_categories),
         schema_hash=schema.hash,
     )
     sample = first.statistics.sample.frame()
     _refuse_leaks(preprocessor, sample, config.features.trusted)
     golden = sample.select(list(preprocessor.columns)).head(GOLDEN_ROWS).iter_rows(named=True)
-    with _folder_beside(config.paths.processed) as folder:
+    with temporary_folder(config.paths.processed / "sets") as folder:
         rows, unseen = _second_pass(raw, preprocessor, rule, folder)
         _refuse_empty(rows, first.missing_target, unseen)
         summary = Summary(
@@ -120,20 +117,14 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
         )
         preprocessor.save(folder / PREPROCESSOR)
         write_json(folder / SUMMARY, summary.model_dump(mode="json"))
+        _publish(folder, config.paths.processed)
     return summary
 
 
-@contextmanager
-def _folder_beside(target: Path) -> Iterator[Path]:
-    """Give a temporary folder whose files move to `target` at the end, if nothing was raised."""
-    target.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".part-", dir=target))
-    try:
-        yield folder
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == SUMMARY):
-            os.replace(path, target / path.name)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _publish(folder: Path, target: Path) -> None:
+    """Move what stands in a folder to its place, the summary last."""
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == SUMMARY):
+        os.replace(path, target / path.name)
 
 
 def _first_pass(

@@ -1,31 +1,38 @@
-"""The Jinja templates of this folder."""
+"""How pages are filled in, and the Jinja templates of this folder."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment, Template
 
 
 def load_template(
     name: str, html: bool, filters: Mapping[str, Callable[..., str]] | None = None
 ) -> "Template":
-    """Load a template; a name that it uses and is not given is an error.
+    """Load a template of this folder.
 
     Args:
         name: Its file.
         html: Escape what is filled in for HTML.
         filters: By the names that the template has for them.
     """
+    return templates_of(Path(__file__).parent, html, filters).get_template(name)
+
+
+def templates_of(
+    folder: Path, html: bool, filters: Mapping[str, Callable[..., str]] | None = None
+) -> "Environment":
+    """Return the templates of a folder; a name that one uses and is not given is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(folder),
         autoescape=html,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= filters or {}
-    return environment.get_template(name)
+    return environment

@@ -57,17 +57,14 @@ def atomic_folder(path: Path, replace: bool = False) -> Iterator[Path]:
     Raises:
         FileExistsError: `path` exists and `replace` is false.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path)
-    temporary = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=PART, dir=path.parent))
-    try:
+    with temporary_folder(path) as temporary:
         yield temporary
         for file in temporary.iterdir():
             _sync(file)
         _sync(temporary)
         temporary.chmod(0o777 & ~_umask())
         if replace and path.exists():
-            old = Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=PART, dir=path.parent))
+            old = _make_folder(path)
             path.rename(old / path.name)
             temporary.rename(path)
             shutil.rmtree(old)
@@ -76,6 +73,19 @@ def atomic_folder(path: Path, replace: bool = False) -> Iterator[Path]:
         else:
             temporary.rename(path)
         _sync(path.parent)
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside `path`, on the same disk, and remove it when the block ends.
+
+    What killed runs left of theirs goes first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path)
+    temporary = _make_folder(path)
+    try:
+        yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -94,6 +104,10 @@ def sweep(path: Path) -> None:
             ours = owner[1] == _host()
             if (ours and not _runs(int(owner[2]))) or time.time() - left.stat().st_mtime > A_DAY:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _make_folder(path: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=_prefix(path), suffix=PART, dir=path.parent))
 
 
 def _prefix(path: Path) -> str:
