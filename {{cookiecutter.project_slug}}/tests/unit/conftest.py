@@ -152,3 +152,19 @@ def running(config: Config) -> Iterator[SimpleNamespace]:
     finally:  # else a test that fails would never end
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(
+    params=[
+        ([0, 1] * 200, "classification"),
+        ([True, False] * 200, "classification"),
+        (["yes", "no"] * 200, "classification"),
+        ([0.0, 1.0, 2.0, 1.0] * 100, "classification"),
+        (list(range(400)), "regression"),
+        ([i / 7 for i in range(400)], "regression"),
+    ]
+)
+def target_and_task(request: pytest.FixtureRequest) -> tuple[list[object], str]:
+    """The 400 values of a target, and the task that they ask for."""
+    values, task = request.param
+    return values, task

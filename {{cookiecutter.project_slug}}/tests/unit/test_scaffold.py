@@ -42,20 +42,10 @@ def test_schema_and_configuration_are_written(folder: Path, odd_table: pl.DataFr
     assert config.features.derived == ()
 
 
-@pytest.mark.parametrize(
-    ("values", "task"),
-    [
-        ([0, 1] * 200, "classification"),
-        ([True, False] * 200, "classification"),
-        (["yes", "no"] * 200, "classification"),
-        ([0.0, 1.0, 2.0, 1.0] * 100, "classification"),
-        (list(range(400)), "regression"),
-        ([i / 7 for i in range(400)], "regression"),
-    ],
-)
 def test_the_configured_task_follows_the_target(
-    folder: Path, values: list[object], task: str
+    folder: Path, target_and_task: tuple[list[object], str]
 ) -> None:
+    values, task = target_and_task
     scaffolded(pl.DataFrame({"x": DRAW.normal(size=N), "y": values}), "y")
     assert load_config(environ={}).task == task
 
