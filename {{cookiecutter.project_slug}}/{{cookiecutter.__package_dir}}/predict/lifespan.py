@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from types import FrameType
 from typing import Any
@@ -18,9 +17,6 @@ from .connection import accept_waiting
 from .service import Service
 
 LAST_REQUESTS_SECONDS = 0.2
-
-ORPHAN_SECONDS = 20
-"""How long a worker whose supervisor is gone may take to end."""
 
 
 @contextlib.asynccontextmanager
@@ -42,16 +38,18 @@ def _drain_first(service: Service) -> None:
 
     For `serve.drain_seconds` readiness is false and each answer closes its connection, while new
     requests are still answered. Then the port closes, connections from before get a moment to
-    send what they came for, and the server's own handler ends it.
+    send what they came for, and the server's own handler ends it. One that has not started yet
+    ends at once: it answers nobody.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     stop = signal.getsignal(signal.SIGTERM)
+    server = getattr(stop, "__self__", None)
     loop = asyncio.get_running_loop()
 
     async def wind_down(stop: Callable[..., Any], number: int) -> None:
         await asyncio.sleep(service.settings.drain_seconds)
-        if isinstance(server := getattr(stop, "__self__", None), Server):
+        if isinstance(server, Server):
             accept_waiting(server, loop)
         await asyncio.sleep(LAST_REQUESTS_SECONDS)
         stop(number, None)
@@ -59,6 +57,9 @@ def _drain_first(service: Service) -> None:
     def drain(number: int, frame: FrameType | None) -> None:
         if callable(stop) and not service.draining:
             service.draining = True
+            if isinstance(server, Server) and not server.started:
+                stop(number, frame)
+                return
             asyncio.run_coroutine_threadsafe(wind_down(stop, number), loop)
 
     if callable(stop):
@@ -74,8 +75,6 @@ def _end_with_parent() -> None:
     def watch() -> None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(ORPHAN_SECONDS)
-        os._exit(1)  # nobody is left who would end it
 
     threading.Thread(target=watch, daemon=True).start()
 
