@@ -31,6 +31,7 @@ def compared_errors(
     )["mae"]
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     random = np.random.default_rng(4)
     held = 0
@@ -67,6 +68,7 @@ def metrics_of(kind: str, y_true: Array, y_pred: Array) -> bootstrap.MetricsOfRo
     return lambda rows: classification_metrics(y_true[rows], y_pred[rows])
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_calibration_error_holds_the_truth() -> None:
     """A model that is 0.05 off: percentiles lie above that, since noise only adds to the gaps."""
     random, held = np.random.default_rng(8), 0

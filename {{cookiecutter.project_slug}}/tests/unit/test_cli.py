@@ -43,6 +43,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not heavy & set(loaded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "named"),
     [
@@ -58,12 +59,14 @@ def test_wrong_use(tmp_path: Path, arguments: list[str], code: int, named: str) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_failed_check_is_exit_1(folder: Path) -> None:
     done = call("preprocess", cwd=folder)
     assert done.returncode == 1
     assert "run `ingest` first" in done.stderr
 
 
+@pytest.mark.slow
 def test_models_list(trained: SimpleNamespace, folder: Path) -> None:
     assert "Next: train" in call("models", "list", cwd=folder).stdout
     done = call("models", "list", cwd=trained.folder)
@@ -71,6 +74,7 @@ def test_models_list(trained: SimpleNamespace, folder: Path) -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a file where a folder should be")
 def test_a_place_that_cannot_be_written_is_named(folder: Path, untrained: Config) -> None:
     (folder / "taken").write_text("", encoding="utf-8")

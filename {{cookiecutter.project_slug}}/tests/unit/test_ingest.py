@@ -157,6 +157,7 @@ class Stalling(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.mark.slow
 def test_killed_half_way(project: Make) -> None:
     project(FRAME, "y")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling)
