@@ -75,6 +75,24 @@ def test_models_list(trained: SimpleNamespace, folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_predict_takes_the_source_by_itself(promoted: SimpleNamespace, folder: Path) -> None:
+    """Whatever its name: `make predict` without FILE does this."""
+    config = promoted.config
+    table = config.paths.raw / config.data.file_name
+    copy = folder / f'my "odd" $table.{table.name}'
+    copy.write_bytes(table.read_bytes())
+    store = {"serve.store": str(config.paths.models)}
+    update_yaml(Path("configs/default.yml"), {"data.source": copy.name, **store})
+    done = call("predict", "--out", "out.parquet", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "rows predicted by v0.1" in done.stdout
+    copy.unlink()
+    done = call("predict", "--out", "out.parquet", cwd=folder)
+    assert done.returncode == 2
+    assert "(data.source) is not here: name a FILE, or run `ingest` first" in done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a file where a folder should be")
 def test_a_place_that_cannot_be_written_is_named(folder: Path, untrained: Config) -> None:
     (folder / "taken").write_text("", encoding="utf-8")
