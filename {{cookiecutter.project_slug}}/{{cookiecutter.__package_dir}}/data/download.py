@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -69,15 +70,16 @@ def _options(source: str) -> dict[str, Any]:
     return {"client_kwargs": {"timeout": limits}}
 
 
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and its causes; fsspec tells most of HTTP's errors as a missing file."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
+
+
 def _is_timeout(error: BaseException) -> bool:
-    return isinstance(error, TimeoutError) or isinstance(_root(error), TimeoutError)
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return what happened first; fsspec tells most of HTTP's errors as a missing file."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+    return any(isinstance(cause, TimeoutError) for cause in _chain(error))
 
 
 def _in_words(error: Exception, source: str, shown: str) -> UserError:
@@ -90,16 +92,17 @@ def _in_words(error: Exception, source: str, shown: str) -> UserError:
     if _is_timeout(error):
         silence = f"the server has sent nothing for {READ_SECONDS:g} s"
         return UserError(f"{shown}: {silence}, {ATTEMPTS} times; try again later")
-    cause = _root(error)
-    if type(cause).__name__ == "TooManyRedirects":
+    kinds = [type(cause).__name__ for cause in _chain(error)]
+    if "TooManyRedirects" in kinds:
         return UserError(f"{shown}: the server redirects in a circle")
-    if isinstance(status := getattr(cause, "status", None), int) and status >= 400:
+    status = next(filter(None, (getattr(cause, "status", None) for cause in _chain(error))), None)
+    if isinstance(status, int):
         what = STATUS.get(status) or f"the server answers with HTTP {status}"
         what += "; try again later" * (status >= 500)
         return UserError(f"{shown}: {what}", 2 if status == 404 else 1)
     if isinstance(error, FileNotFoundError):
-        unreachable = type(cause).__name__.startswith("ClientConnector")
+        unreachable = any(kind.startswith("ClientConnector") for kind in kinds)
         what = "the server cannot be reached" if unreachable else "no such file"
         return UserError(f"{shown}: {what}. Mend data.source in the config.", 2)
-    kind = "" if isinstance(error, OSError | ValueError) else f"{type(error).__name__}: "
+    kind = "" if isinstance(error, OSError | ValueError) else f"{kinds[0]}: "
     return UserError(f"{shown}: cannot be read: {kind}{error}".replace(source, shown))
