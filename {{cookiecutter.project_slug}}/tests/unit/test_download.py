@@ -48,7 +48,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(Server, "released", threading.Event())
     monkeypatch.setattr(Server, "silences", 0)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"http://user:secret@127.0.0.1:{server.server_port}"
     Server.released.set()

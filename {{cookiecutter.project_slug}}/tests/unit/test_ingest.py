@@ -129,7 +129,7 @@ def web(folder: Path) -> Iterator[str]:
     """An HTTP server on the project folder."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -226,7 +226,7 @@ class Stalling(http.server.BaseHTTPRequestHandler):
 def test_killed_half_way(project: Make) -> None:
     project(FRAME, "y")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     change(data__source=f"http://127.0.0.1:{server.server_port}/slow.csv", data__sha256=None)
     command = [sys.executable, "-m", ingest.__name__.split(".")[0], "ingest"]
