@@ -156,14 +156,17 @@ def all_steps(config: ConfigPath = DEFAULT) -> None:
 
 @app.command()
 def predict(
-    file: Annotated[Path, typer.Argument(help="CSV or parquet.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="CSV or parquet to write.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV or parquet; data.source if left out.")
+    ] = None,
     config: ConfigPath = DEFAULT,
     version: Annotated[
         str | None, typer.Option("--version", help="Such as v0.2, or newest; else the champion.")
     ] = None,
 ) -> None:
     """Predict every row of a file with the champion, or with another version."""
+    from .data.ingest import local_table
     from .models.registry import ModelRegistry, find_version
     from .predict import batch
 
@@ -173,7 +176,7 @@ def predict(
         model = registry.open_champion()
     else:
         model = find_version(settings.paths.models, None if version == "newest" else version)
-    done = batch.run(model, file, out, settings.data.batch_rows)
+    done = batch.run(model, file or local_table(settings), out, settings.data.batch_rows)
     typer.echo(f"{out}: {done.rows - done.rejected:,} rows predicted by {model.version}")
     if done.rejects:
         typer.echo(f"{done.rejected:,} rows could not be predicted; reasons: {done.rejects}")

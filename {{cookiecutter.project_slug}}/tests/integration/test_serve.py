@@ -32,6 +32,13 @@ def serving(started: Start, promoted: SimpleNamespace) -> Start:
     return serve
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert condition()
+
+
 def example(url: str) -> dict[str, Any]:
     operation = httpx.get(url + "/openapi.json").json()["paths"]["/predict"]["post"]
     content = operation["requestBody"]["content"]["application/json"]
@@ -41,13 +48,13 @@ def example(url: str) -> dict[str, Any]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to drain on")
 def test_no_accepted_request_fails_when_it_stops(serving: Start) -> None:
-    with serving() as server:
+    with serving(drain_seconds=3) as server:
         row = example(server.url)
         answered = [0] * 4
         other: list[int] = []
 
         def load(number: int) -> None:
-            with httpx.Client(base_url=server.url) as client:
+            with httpx.Client(base_url=server.url, timeout=60) as client:
                 while True:
                     try:
                         status = client.post("/predict", json=row).status_code
@@ -60,12 +67,11 @@ def test_no_accepted_request_fails_when_it_stops(serving: Start) -> None:
         threads = [threading.Thread(target=load, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(0.5)
+        wait_for(lambda: all(answered))
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        assert httpx.get(server.url + "/health/ready").status_code == 503
+        wait_for(lambda: httpx.get(server.url + "/health/ready").status_code == 503)
         before_the_end = sum(answered)
-        server.process.wait(timeout=20)
+        server.process.wait(timeout=60)
         for thread in threads:
             thread.join()
         output = server.log.read_text(encoding="utf-8")
@@ -105,7 +111,7 @@ def test_access_log_goes_to_standard_output(serving: Start) -> None:
     with serving() as server:
         httpx.post(server.url + "/predict", json=example(server.url))
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(timeout=20)
+        server.process.wait(timeout=60)
         output = server.log.read_text(encoding="utf-8")
     lines = [json.loads(line) for line in output.splitlines() if line.startswith('{"time"')]
     assert any(line["path"] == "/predict" and line["status"] == 200 for line in lines)
@@ -120,13 +126,6 @@ def listens(url: str) -> bool:
 def children(pid: int) -> list[int]:
     """The processes that a process has started (Linux)."""
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert condition()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to stop on")

@@ -147,7 +147,7 @@ def running(config: Config) -> Iterator[SimpleNamespace]:
             assert thread.is_alive(), "the server ended before it had started"
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             yield SimpleNamespace(client=client, service=app.state.service, port=port)
     finally:  # else a test that fails would never end
         server.should_exit = True

@@ -160,6 +160,7 @@ def test_model_and_health(api: SimpleNamespace) -> None:
     assert {"metrics", "columns", "schema_hash", "files", "commit"} <= model.keys()
 
 
+@pytest.mark.slow
 def test_the_server_needs_nothing_of_training(trained: SimpleNamespace, store: Path) -> None:
     """It loads and proves a model, and even has the explainer at hand, with its own list alone."""
     package = "{{ cookiecutter.package_name }}"

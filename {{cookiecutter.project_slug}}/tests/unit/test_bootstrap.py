@@ -13,6 +13,7 @@ from {{ cookiecutter.package_name }}.utils.metrics import (
 )
 
 Array = NDArray[np.float64]
+Arrays = tuple[Array, Array]
 
 
 def compared_errors(
@@ -33,6 +34,7 @@ def compared_errors(
     )["mae"]
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     random = np.random.default_rng(4)
     held = 0
@@ -41,6 +43,46 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
         mae = compared_errors(random.normal(0, 1, 150), y_pred, resamples=200, seed=seed).model
         held += mae.low <= math.sqrt(2 / math.pi) <= mae.high
     assert 85 <= held <= 100
+
+
+@pytest.mark.parametrize("rows", [12, 60, 400])
+@pytest.mark.parametrize("kind", ["two classes", "three classes", "numbers"])
+def test_every_interval_holds_its_value(
+    kind: str, rows: int, two_classes: Arrays, three_classes: Arrays
+) -> None:
+    """Of each metric of the model, of the baseline and of their difference."""
+    for seed in range(12):
+        part = np.random.default_rng(seed).permutation(400)[:rows]
+        y_true, proba = (a[part] for a in (three_classes if kind[1] == "h" else two_classes))
+        model, baseline = (
+            metrics_of(kind, y_true, p) for p in (proba, np.full_like(proba, 1 / proba.shape[1]))
+        )
+        compared = bootstrap.compare(model, baseline, rows, 20, seed)
+        assert len(compared) >= 4
+        for name, one in compared.items():
+            for estimate in (one.model, one.baseline, one.difference):
+                if math.isfinite(estimate.low):
+                    assert estimate.low <= estimate.value <= estimate.high, (name, seed)
+
+
+def metrics_of(kind: str, y_true: Array, y_pred: Array) -> bootstrap.MetricsOfRows:
+    if kind == "numbers":
+        return lambda rows: regression_metrics(y_true[rows], y_pred[rows, 1], 0.3)
+    return lambda rows: classification_metrics(y_true[rows], y_pred[rows])
+
+
+@pytest.mark.slow
+def test_the_interval_of_the_calibration_error_holds_the_truth() -> None:
+    """A model that is 0.05 off: percentiles lie above that, since noise only adds to the gaps."""
+    random, held = np.random.default_rng(8), 0
+    for seed in range(60):
+        positive = random.uniform(0.2, 0.6, 300)
+        y_true = (random.random(300) < positive + 0.05).astype(float)
+        metrics = metrics_of("two", y_true, np.column_stack([1 - positive, positive]))
+        error = bootstrap.compare(metrics, metrics, 300, 100, seed)["calibration_error"].model
+        assert error.low >= 0
+        held += error.low <= 0.05 <= error.high
+    assert held >= 50
 
 
 def test_the_difference_is_paired() -> None:

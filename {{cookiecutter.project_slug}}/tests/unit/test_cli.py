@@ -50,6 +50,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not heavy & set(loaded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "named"),
     [
@@ -65,12 +66,14 @@ def test_wrong_use(tmp_path: Path, arguments: list[str], code: int, named: str) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_failed_check_is_exit_1(folder: Path) -> None:
     done = call("preprocess", cwd=folder)
     assert done.returncode == 1
     assert "run `ingest` first" in done.stderr
 
 
+@pytest.mark.slow
 def test_models_list(trained: SimpleNamespace, folder: Path) -> None:
     assert "Next: train" in call("models", "list", cwd=folder).stdout
     done = call("models", "list", cwd=trained.folder)
@@ -172,6 +175,25 @@ def on_a_terminal(*arguments: str, cwd: Path, **changes: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.slow
+def test_predict_takes_the_source_by_itself(promoted: SimpleNamespace, folder: Path) -> None:
+    """Whatever its name: `make predict` without FILE does this."""
+    config = promoted.config
+    table = config.paths.raw / config.data.file_name
+    copy = folder / f'my "odd" $table.{table.name}'
+    copy.write_bytes(table.read_bytes())
+    store = {"serve.store": str(config.paths.models)}
+    update_yaml(Path("configs/default.yml"), {"data.source": copy.name, **store})
+    done = call("predict", "--out", "out.parquet", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "rows predicted by v0.1" in done.stdout
+    copy.unlink()
+    done = call("predict", "--out", "out.parquet", cwd=folder)
+    assert done.returncode == 2
+    assert "(data.source) is not here: name a FILE, or run `ingest` first" in done.stderr
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a file where a folder should be")
 def test_a_place_that_cannot_be_written_is_named(folder: Path, untrained: Config) -> None:
     (folder / "taken").write_text("", encoding="utf-8")

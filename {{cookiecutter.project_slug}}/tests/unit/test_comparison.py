@@ -61,6 +61,7 @@ def test_regression_lower_error_is_better() -> None:
     assert compare(Rows(y_true, far, near), "regression").decision == "reject"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [20, 60, 1300])
 def test_a_model_without_skill_does_not_pass_its_baseline(rows: int) -> None:
     draw = np.random.default_rng(rows)

@@ -42,6 +42,7 @@ def test_the_folder_holds_report_numbers_and_plots(trained: SimpleNamespace) -> 
     assert names >= wanted | {"importance", "learning_curve"}
 
 
+@pytest.mark.slow
 def test_three_classes_with_hostile_names(
     project: Project,
     folder: Path,
@@ -65,6 +66,7 @@ def test_three_classes_with_hostile_names(
     assert "<script>" not in card
 
 
+@pytest.mark.slow
 def test_rows_that_the_version_was_not_trained_for_are_refused(
     project: Project, folder: Path, run_all: RunAll, three_kinds: pl.DataFrame
 ) -> None:
@@ -77,6 +79,7 @@ def test_rows_that_the_version_was_not_trained_for_are_refused(
         evaluating.run(other)
 
 
+@pytest.mark.slow
 def test_an_interrupted_evaluation_leaves_the_former_one(
     project: Project,
     folder: Path,
@@ -98,6 +101,7 @@ def test_an_interrupted_evaluation_leaves_the_former_one(
     assert [path.name for path in config.paths.artifacts.glob(".*.part")] == []
 
 
+@pytest.mark.slow
 def test_twice_the_same(project: Project, run_all: RunAll, three_kinds: pl.DataFrame) -> None:
     config = project(three_kinds, "kind")
     first = run_all(config)

@@ -126,6 +126,7 @@ def test_reasons_add_up_for_any_valid_row(
     np.testing.assert_allclose(linked(explainer, row), expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("model", ["dummy", "linear", "gradient_boosting"])
 def test_every_model_and_task(project: Make, target: str, model: str) -> None:
@@ -267,6 +268,7 @@ def test_values_are_readable(project: Make) -> None:
     assert unknown == {"a": None, "b": 3.0, "c": None, "d": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["linear", "gradient_boosting"])
 def test_a_number_beyond_float32_is_explained_too(project: Make, model: str) -> None:
     explainer = made(project, "two", model)

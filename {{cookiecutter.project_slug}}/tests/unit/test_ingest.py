@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import polars as pl
 import pytest
 
 from {{ cookiecutter.package_name }}.config import Config, load_config
-from {{ cookiecutter.package_name }}.data import ingest
+from {{ cookiecutter.package_name }}.data import ingest, scaffold
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
@@ -79,6 +80,25 @@ def test_violations_leave_nothing(project: Make) -> None:
     assert config.paths.raw.is_dir()
 
 
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"a,b,y\n\xff,1,true\n", "not UTF-8"),
+        (b"a,b\xff,y\n1,1,true\n", "iconv -f latin1 -t utf-8 t.csv > utf8-t.csv"),
+        (b"a,b,b,y\n1,1,1,true\n", "same name"),
+        (b"a,b,y\n1,1\n", "broken table"),
+        (b"a,b,y\n", "no rows"),
+    ],
+)
+def test_messages_name_the_source(project: Make, content: bytes, named: str) -> None:
+    project(FRAME, "y")
+    Path("t.csv").write_bytes(content)
+    with pytest.raises(UserError, match=named) as caught:
+        ingest.run(change(data__source="t.csv", data__sha256=None))
+    assert str(caught.value).startswith("t.csv")
+    assert ".part-" not in str(caught.value)
+
+
 def test_changed_raw_file_is_noticed(project: Make) -> None:
     config = project(FRAME, "y")
     ingest.run(config)
@@ -109,7 +129,7 @@ def web(folder: Path) -> Iterator[str]:
     """An HTTP server on the project folder."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -137,6 +157,51 @@ def test_parquet(project: Make) -> None:
     assert ingest.run(change(data__source="table.parquet", data__sha256=None)).rows == 60
 
 
+def odd_columns() -> dict[str, Any]:
+    """Values that parquet can hold and no type of a schema fits."""
+    import pyarrow as pa
+
+    return {
+        "list": pa.array([[1, 2], None] * 30),
+        "struct": pa.array([{"x": 1}] * 60),
+        "map": pa.array([[("k", 1)]] * 60, pa.map_(pa.string(), pa.int64())),
+        "bytes": pa.array([b"\xff\xfe", b"fine"] * 30),
+        "duration": pa.array([1, None] * 30, pa.duration("us")),
+    }
+
+
+@pytest.mark.parametrize("kind", ["list", "struct", "map", "bytes", "duration"])
+@pytest.mark.parametrize("declared", ["a", "b", "y"])
+def test_parquet_columns_of_other_kinds_are_named(project: Make, kind: str, declared: str) -> None:
+    """Where the schema declares an integer, a float or a boolean."""
+    import pyarrow.parquet as pq
+
+    project(FRAME, "y")
+    table = FRAME.to_arrow()
+    place = table.column_names.index(declared)
+    pq.write_table(table.set_column(place, declared, odd_columns()[kind]), "odd.parquet")
+    with pytest.raises(UserError, match=rf"  {declared}: not of type .* \(row 1: ") as caught:
+        ingest.run(change(data__source="odd.parquet", data__sha256=None))
+    lines = str(caught.value).splitlines()
+    assert len(lines) <= 3
+    assert max(map(len, lines)) < 700
+
+
+def test_such_columns_of_a_table_of_ones_own_are_ignored(folder: Path) -> None:
+    import pyarrow.parquet as pq
+
+    table = FRAME.to_arrow()
+    for name, values in odd_columns().items():
+        table = table.append_column(name, values)
+    pq.write_table(table, "odd.parquet")
+    written = scaffold.run(Path("odd.parquet"), "y", Path("configs/default.yml"))
+    for name in odd_columns():
+        assert any(note.startswith(f"{name}: role ignore: ") for note in written.notes)
+    assert ingest.run(load_config(environ={})).rows == 60
+    with pytest.raises(UserError, match="the target 'list' cannot be predicted"):
+        scaffold.run(Path("odd.parquet"), "list", Path("configs/default.yml"))
+
+
 class Stalling(http.server.BaseHTTPRequestHandler):
     """Sends the beginning of a file, and then nothing more for a long time."""
 
@@ -157,10 +222,11 @@ class Stalling(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.mark.slow
 def test_killed_half_way(project: Make) -> None:
     project(FRAME, "y")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     change(data__source=f"http://127.0.0.1:{server.server_port}/slow.csv", data__sha256=None)
     command = [sys.executable, "-m", ingest.__name__.split(".")[0], "ingest"]

@@ -103,6 +103,7 @@ def written() -> list[Path]:
     return list(Path("data").rglob("*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", MISTAKES)
 def test_a_mistake_is_told_in_one_line_before_a_row_is_read(
     project: Make, frame: pl.DataFrame, write_feature: Callable[[str], int], case: str
@@ -158,6 +159,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", FILES)
 def test_the_command_line_prints_the_line_and_exits_with_1(
     project: Make, frame: pl.DataFrame, case: str

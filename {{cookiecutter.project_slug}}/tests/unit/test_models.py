@@ -51,6 +51,7 @@ def trained_on(project: Make, target: str, **changes: Any) -> tuple[Config, trai
     return config, train.run(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_and_task(project: Make, target: str, name: str) -> None:

@@ -50,6 +50,7 @@ def test_fitted_on_training_rows_only(project: Make, frame: pl.DataFrame, sets: 
     assert parts["test"]["team"].is_nan().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_rows", [1, 7, 10_000])
 def test_result_does_not_depend_on_batches(
     project: Make, frame: pl.DataFrame, sets: Sets, batch_rows: int
@@ -65,7 +66,8 @@ def test_result_does_not_depend_on_batches(
 NUMBER_OR_HALF = st.none() | st.integers(-3, 3).map(float) | st.sampled_from([0.5, -2.5, 1e20])
 
 
-@settings(max_examples=20)
+@pytest.mark.slow
+@settings(max_examples=10)
 @given(
     kinds=st.lists(NUMBER_OR_HALF, min_size=60, max_size=60),
     batch_rows=st.integers(1, 70),

@@ -4,11 +4,13 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from {{ cookiecutter.package_name }}.reports import plots, plots_classification
 from {{ cookiecutter.package_name }}.reports.results import Evaluation
 
 
+@pytest.mark.slow
 def test_the_plots_are_those_of_the_folder(trained: SimpleNamespace) -> None:
     pictures = plots.draw(trained.evaluation)
     stored = {path.stem: path.read_bytes() for path in trained.evaluation.folder.glob("*.png")}

@@ -34,6 +34,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_champion_goes_through_s3(trained: SimpleNamespace, bucket: str, tmp_path: Path) -> None:
     values = trained.config.model_dump(by_alias=True)
     values["serve"] |= {"store": bucket, "cache": str(tmp_path / "cache")}
@@ -54,6 +55,7 @@ def test_a_champion_goes_through_s3(trained: SimpleNamespace, bucket: str, tmp_p
     assert "not the file that training wrote" in later.reason
 
 
+@pytest.mark.slow
 def test_damage_in_the_store_is_noticed(
     trained: SimpleNamespace, bucket: str, tmp_path: Path
 ) -> None:
@@ -66,6 +68,7 @@ def test_damage_in_the_store_is_noticed(
     assert not (tmp_path / "cache" / trained.model.version).exists()
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_reached(tmp_path: Path, bucket: str) -> None:
     missing = bucket.replace("models", "nowhere")
     assert ModelRegistry(missing, tmp_path).champion() is None

@@ -90,6 +90,7 @@ def test_decisions_state_numbers_that_hold(folder: Path, odd_table: pl.DataFrame
     assert f"Value: {share:.4g}\nThreshold: >= 0.8" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["Umsatz €", "a.b"])
 def test_own_table_runs_from_ingest_to_evaluate(
     folder: Path, odd_table: pl.DataFrame, target: str
@@ -114,6 +115,7 @@ def test_the_positive_class_is_named_and_comes_last(folder: Path) -> None:
     assert any("'ja' counts as the yes" in note for note in written.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("no", "yes"), ("N", "Y"), ("FALSE", "TRUE"), (0, 1)])
 def test_the_labels_of_a_yes_or_no_come_back(
     folder: Path, run_all: Callable[[Config], Any], words: tuple[Any, Any]
@@ -141,6 +143,7 @@ def test_the_labels_of_a_yes_or_no_come_back(
     assert answer["ids"] == {"nr": "c0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits"])
 def test_tables_of_scikit_learn(folder: Path, name: str) -> None:
     known = getattr(datasets, f"load_{name}")()

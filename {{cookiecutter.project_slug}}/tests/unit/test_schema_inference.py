@@ -76,6 +76,7 @@ def test_decimal_commas_are_named(folder: Path) -> None:
     assert any("size" in note and "decimal comma" in note for note in notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes", "digits"])
 def test_no_honest_column_is_a_leak(folder: Path, name: str) -> None:
     known = getattr(datasets, f"load_{name}")()

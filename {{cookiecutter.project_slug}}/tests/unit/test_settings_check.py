@@ -33,6 +33,7 @@ def test_derived_features_use_only_what_is_known(
         pipeline.run(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "named"),
     [

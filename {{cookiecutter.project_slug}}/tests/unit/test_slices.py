@@ -23,6 +23,7 @@ def test_slices_cover_the_test_rows_or_say_what_is_left_out(trained: SimpleNames
         assert all(part.rows >= slices.SLICE_ROWS for part in parts)
 
 
+@pytest.mark.slow
 def test_a_number_sliced_by_flags_quarters_and_missing_values(
     project: Callable[..., Config], run_all: Callable[[Config], Evaluation]
 ) -> None:

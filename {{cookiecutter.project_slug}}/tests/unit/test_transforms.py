@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }}.data.checks import DTYPES
+from {{ cookiecutter.package_name }}.data.column_types import DTYPES
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.preprocess import transforms
 from {{ cookiecutter.package_name }}.preprocess.preprocessor import (

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.utils.yaml import explain, read_yaml, update_yaml
+from {{ cookiecutter.package_name }}.utils.yaml import explain, parse_yaml, read_yaml, update_yaml
 
 
 def test_update_keeps_comments(folder: Path) -> None:
@@ -22,7 +22,15 @@ def test_update_keeps_comments(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("a: [1", "not valid YAML"), ("- 1", "expected `key: value` lines"), (None, "no such file")],
+    [
+        ("a: [1", "not valid YAML"),
+        ("split: {val_from: 0000-00-00}", "not valid YAML: year"),
+        ("a: " + "[" * 10_000, "more than 100 levels"),
+        ("a: " + "[x, " * 10_000, "more than 100 levels"),
+        ("- " * 10_000, "more than 100 levels"),
+        ("- 1", "expected `key: value` lines"),
+        (None, "no such file"),
+    ],
 )
 def test_what_is_no_mapping_is_named(tmp_path: Path, text: str | None, named: str) -> None:
     path = tmp_path / "some.yml"
@@ -32,6 +40,11 @@ def test_what_is_no_mapping_is_named(tmp_path: Path, text: str | None, named: st
         read_yaml(path)
     assert str(caught.value).startswith(str(path))
     assert caught.value.code == 2
+
+
+def test_brackets_side_by_side_are_not_deep() -> None:
+    text = "\n".join(f"k{i}: ['[', '(['] # [" for i in range(200))
+    assert len(parse_yaml(text, "here")) == 200
 
 
 class Strict(BaseModel):

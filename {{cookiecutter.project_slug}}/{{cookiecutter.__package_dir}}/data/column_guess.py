@@ -13,7 +13,8 @@ import polars as pl
 from ..errors import UserError
 from ..utils.progress import progress
 from . import tables
-from .checks import DATETIME_FORMATS, cast
+from .checks import cast
+from .column_types import DATETIME_FORMATS, decoded, is_opaque
 from .schema import BOOLEANS, Column, Role, Type
 from .statistics import Counter, Sample
 from .utils import ahead
@@ -58,7 +59,8 @@ class Guess:
     @property
     def column(self) -> Column:
         """The guess as a column to type a table by; it knows which types belong together."""
-        return Column(type=self.type, format=self.format)
+        role: Role = "ignore" if self.role == "ignore" else "feature"
+        return Column(type=self.type, format=self.format, role=role)
 
 
 def read_sample(file: Path) -> tuple[pl.DataFrame, int, tuple[str, ...]]:
@@ -100,6 +102,11 @@ def guess_column(column: pl.Series, is_target: bool) -> Guess:
     """Guess a column's type from a sample; whole numbers stay few classes in a target."""
     if column.null_count() == column.len():
         return Guess("string", role="ignore", note="always empty")
+    if is_opaque(column):
+        if column.dtype != pl.Binary or decoded(column).null_count() > column.null_count():
+            note = f"{column.dtype} in each row: make numbers or texts of it to use it"
+            return Guess("string", role="ignore", note=note)
+        column = decoded(column)
     dtype = column.dtype
     if dtype == pl.Boolean:
         return Guess("boolean")

@@ -1,24 +1,21 @@
 """Bring the raw table in: from anywhere, checked, whole or not at all, never changed again."""
 
-import hashlib
 import json
 import logging
 import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from ..config import Config
 from ..errors import UserError
 from ..utils.files import sha256, temporary_folder, write_json
-from ..utils.progress import progress
 from .checks import validate
-from .schema import load_schema
+from .download import fetch, without_secrets
+from .schema import Schema, load_schema
 from .tables import is_parquet
 
 log = logging.getLogger(__name__)
-EXTRAS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 
 @dataclass(frozen=True)
@@ -45,14 +42,14 @@ def run(config: Config) -> Ingested:
     """
     schema = load_schema(config.paths.schema_)
     raw = config.paths.raw
-    name = config.data.file_name
+    name, shown = config.data.file_name, without_secrets(config.data.source)
     is_parquet(Path(name))  # refuses unknown endings before anything is fetched
     with temporary_folder(raw / "ingest") as folder:
         temporary = folder / name
-        digest = _copy(config.data.source, temporary)
+        digest = fetch(config.data.source, temporary)
         if config.data.sha256 is not None and digest != config.data.sha256:
             raise UserError(
-                f"{config.data.source}: SHA-256 is {digest}, but data.sha256 in the config is "
+                f"{shown}: SHA-256 is {digest}, but data.sha256 in the config is "
                 f"{config.data.sha256}. The file has changed or was cut off; if the new content "
                 "is right, set data.sha256 to its checksum."
             )
@@ -60,11 +57,11 @@ def run(config: Config) -> Ingested:
         if (raw / name).exists() and known is not None and known.sha256 == digest:
             log.info("%s is already there, unchanged", raw / name)
             return known
-        rows = validate(temporary, schema, config.data.batch_rows, config.data.source)
+        rows = _validate(temporary, schema, config.data.batch_rows, shown)
         _publish(temporary, raw / name, digest)
     entry = Ingested(
         file=name,
-        source=_without_secrets(config.data.source),
+        source=shown,
         ingested_at=datetime.now(UTC).isoformat(timespec="seconds"),
         bytes=(raw / name).stat().st_size,
         rows=rows,
@@ -93,37 +90,32 @@ def raw_file(config: Config) -> tuple[Path, Ingested]:
     return path, entry
 
 
-def _copy(source: str, target: Path) -> str:
-    """Copy the source's bytes and return their SHA-256."""
-    import fsspec
+def local_table(config: Config) -> Path:
+    """Return `data.source` where it is a file, else its copy in data/raw.
 
-    digest = hashlib.sha256()
+    Raises:
+        UserError: Neither is there; exit code 2.
+    """
+    for path in (Path(config.data.source), config.paths.raw / config.data.file_name):
+        if path.is_file():
+            return path
+    shown = without_secrets(config.data.source)
+    raise UserError(f"{shown} (data.source) is not here: name a FILE, or run `ingest` first", 2)
+
+
+def known(raw: Path, name: str) -> Ingested | None:
+    """Return what the manifest says of a file, without looking at the file; None if nothing."""
+    return _manifest(raw).get(name)
+
+
+def _validate(temporary: Path, schema: Schema, batch_rows: int, shown: str) -> int:
+    """Check the copy; messages name the source, since the copy is gone when they are read."""
     try:
-        with fsspec.open(source, "rb") as file, target.open("wb") as out:
-            with progress("fetch", getattr(file, "size", None), "B") as bar:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-                    out.write(block)
-                    bar.update(len(block))
-            out.flush()
-            os.fsync(out.fileno())
-    except ImportError as error:
-        scheme = urlsplit(source).scheme
-        package = EXTRAS.get(scheme)
-        hint = f"install {package}" if package else str(error)
-        raise UserError(f"{_without_secrets(source)}: cannot read {scheme}://: {hint}", 2) from None
-    except FileNotFoundError as error:
-        unreachable = type(error.__cause__).__name__.startswith("ClientConnector")
-        what = "the server cannot be reached" if unreachable else "no such file"
-        raise UserError(
-            f"{_without_secrets(source)}: {what}. Mend data.source in the config.", 2
-        ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{_without_secrets(source)}: cannot be read: {error}") from None
-    except Exception as error:  # each store's client has its own errors
-        kind = type(error).__name__
-        raise UserError(f"{_without_secrets(source)}: cannot be read: {kind}: {error}") from None
-    return digest.hexdigest()
+        return validate(temporary, schema, batch_rows, shown)
+    except UserError as error:
+        text = str(error).replace(str(temporary), shown)
+        name = shown.replace("\\", "/").rpartition("/")[2]
+        raise UserError(text.replace(temporary.name, name), error.code) from None
 
 
 def _publish(temporary: Path, path: Path, digest: str) -> None:
@@ -138,11 +130,6 @@ def _publish(temporary: Path, path: Path, digest: str) -> None:
             ) from None
 
 
-def known(raw: Path, name: str) -> Ingested | None:
-    """Return what the manifest says of a file, without looking at the file; None if nothing."""
-    return _manifest(raw).get(name)
-
-
 def _manifest(raw: Path) -> dict[str, Ingested]:
     path = raw / "manifest.json"
     if not path.exists():
@@ -152,11 +139,3 @@ def _manifest(raw: Path) -> dict[str, Ingested]:
     except (ValueError, TypeError) as error:
         raise UserError(f"{path} is broken ({error}); delete it and run `ingest` again") from None
     return {entry.file: entry for entry in entries}
-
-
-def _without_secrets(source: str) -> str:
-    """Drop user, password and query (signed URLs) from what is shown and stored."""
-    parts = urlsplit(source)
-    if len(parts.scheme) < 2:  # a path, perhaps with a Windows drive
-        return source
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

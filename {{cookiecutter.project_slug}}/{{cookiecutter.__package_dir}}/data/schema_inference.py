@@ -100,6 +100,8 @@ def infer(file: Path, target: str) -> InferredSchema:
 def _task(file: Path, guess: Guess, target: str, rows: int) -> tuple[Task, int]:
     """Return the task that the target asks for and the number of its classes."""
     column = guess.column
+    if guess.role == "ignore":
+        raise UserError(f"{file}: the target {target!r} cannot be predicted: {guess.note}", 2)
     if column.is_boolean:
         return "classification", 2
     if column.is_datetime:

@@ -2,8 +2,10 @@
 
 import csv
 import gzip
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -14,6 +16,7 @@ from ..errors import UserError
 
 CSV_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
+HEADER_CHARACTERS = 1 << 20
 GROUP_ROWS = 32_768  # rows in a group of a parquet file that is written, at least
 
 
@@ -234,17 +237,20 @@ def _header(path: Path) -> tuple[list[str], str]:
     open_file: Callable[..., Any] = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with open_file(path, "rt", encoding="utf-8-sig", newline="") as file:
-            line = file.readline(1 << 20)
-            delimiter = max(",;\t|", key=line.count) if line.strip() else ","
-            file.seek(0)
-            names = next(csv.reader(file, delimiter=delimiter), [])
+            head = file.read(HEADER_CHARACTERS)  # no more, whatever a small .gz would unpack to
+        line = head.partition("\n")[0]
+        delimiter = max(",;\t|", key=line.count) if line.strip() else ","
+        reader = csv.reader(StringIO(head, newline=""), delimiter=delimiter)
+        names = next(reader, [])
+        if len(head) == HEADER_CHARACTERS and next(reader, None) is None:
+            raise UserError(f"{path}: the first line has over {HEADER_CHARACTERS:,} characters")
     except UnicodeDecodeError:
         raise UserError(
             f"{path}: the text is not UTF-8. Convert it, for example with "
             f"`iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}`."
         ) from None
-    except (OSError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from None
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read: {str(error).lower()}") from None
     return names, delimiter
 
 
@@ -253,7 +259,7 @@ def _named_errors(pieces: Iterator[pl.DataFrame], path: Path) -> Iterator[pl.Dat
 
     try:
         yield from pieces
-    except (pa.ArrowInvalid, pl.exceptions.PolarsError) as error:
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError) as error:
         if "UTF8" in str(error):
             raise UserError(f"{path}: the text is not UTF-8 ({error})") from None
         if "Empty CSV" in str(error):

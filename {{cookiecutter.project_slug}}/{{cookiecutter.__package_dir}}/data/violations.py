@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+LONGEST = 100  # characters of a value in a message
 EXAMPLES = 5  # rows that a message names for each column and rule
 
 
@@ -47,7 +48,13 @@ class Violations:
         for violation in self.by_rule.values():
             rows = ""
             if violation.count:
-                shown = ", ".join(f"row {row}: {value!r}" for row, value in violation.examples)
+                shown = ", ".join(f"row {row}: {_short(v)}" for row, v in violation.examples)
                 rows = f": {violation.count:,} row{'s' * (violation.count != 1)} ({shown})"
             lines.append(f"  {violation.column}: {violation.rule}{rows}")
         return "\n".join(lines)
+
+
+def _short(value: Any) -> str:
+    """Return a value in one line of bounded length."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..data.schema import Column
@@ -62,12 +63,12 @@ class RequestSchema:
             column = self.columns[name]
             kind = msgspec_type(column)
             fields.append((attribute, kind | None, None) if column.nullable else (attribute, kind))
-        self._id_names = {f"id{i}": name for i, name in enumerate(self.ids)}
-        fields += [(name, ID | msgspec.UnsetType, msgspec.UNSET) for name in self._id_names]
+        id_names = {f"id{i}": name for i, name in enumerate(self.ids)}
+        fields += [(name, ID | msgspec.UnsetType, UNSET) for name in id_names]
         fields.sort(key=len)  # required ones first, as in a function's arguments
         # msgspec takes no name that JSON escapes: such columns get one that nobody can guess.
         self._escaped = {n: secrets.token_hex(8) for n in (*columns, *ids) if _is_escaped(n)}
-        attributes = self._names | self._id_names
+        attributes = self._names | id_names
         rename = {a: self._escaped.get(name, name) for a, name in attributes.items()}
         row: type[msgspec.Struct] = msgspec.defstruct(
             "Row", fields, rename=rename, forbid_unknown_fields=True, kw_only=True, gc=False
@@ -75,7 +76,7 @@ class RequestSchema:
         self._one = msgspec.json.Decoder(row).decode
         self._rows: Any = list[row]  # type: ignore[valid-type]  # made at run time
         self._many = msgspec.json.Decoder(self._rows).decode
-        self._pairs = list(self._names.items())
+        self._pairs, self._id_pairs = list(self._names.items()), list(id_names.items())
         readers = {name: lenient(column) for name, column in self.columns.items()}
         self._lenient = {name: read for name, read in readers.items() if read is not None}
         self._moments = [name for name, c in self.columns.items() if c.is_datetime]
@@ -105,10 +106,10 @@ class RequestSchema:
             raise TooManyRowsError(len(found), self.max_rows)
         pairs = self._pairs
         rows = [{name: getattr(row, attribute) for attribute, name in pairs} for row in found]
-        for attribute, name in self._id_names.items():
-            for row, values in zip(rows, found, strict=True):
-                if (value := getattr(values, attribute)) is not msgspec.UNSET:
-                    row[name] = value
+        for attribute, name in self._id_pairs:
+            for i, values in enumerate(found):
+                if (value := getattr(values, attribute)) is not UNSET:
+                    rows[i][name] = value
         for name in self._moments:
             for row in rows:
                 if (moment := row[name]) is not None and moment.tzinfo is not None:
@@ -163,7 +164,7 @@ class RequestSchema:
                 fields[attribute] = (kind | None, Field(default=None, **described))
             else:
                 fields[attribute] = (kind, Field(**described))
-        for attribute, name in self._id_names.items():
+        for attribute, name in self._id_pairs:
             described = {"alias": name, "description": "comes back as it is, under `ids`"}
             fields[attribute] = (PYDANTIC_ID, Field(default=None, **described))
         return create_model(

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .metrics import Values, WeightedMetrics
+from .metrics import METRICS, Values, WeightedMetrics
 
 Array: TypeAlias = npt.NDArray[np.float64]
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -51,6 +51,11 @@ def compare(
     than RESAMPLED_ROWS rows a random part of m is resampled, and its spread is scaled by
     sqrt(m / n) about the value on all rows (Politis, Romano and Wolf, 1999).
 
+    A metric that resampling makes larger, as it does the calibration error, gets the basic
+    bootstrap instead: the percentiles are reflected at the value, so that the excess of the draws
+    over the value is taken off, where percentiles would count it twice (Davison and Hinkley,
+    Bootstrap Methods and their Application, 1997, 5.2). Every interval reaches to its value.
+
     Args:
         model: From row numbers to the metrics of the model on those rows.
         baseline: The same of the baseline.
@@ -73,8 +78,12 @@ def compare(
         pair = [model(part), baseline(part)]
         center = _with_difference([metrics(np.ones(used)) for metrics in pair], names)
     bounds = _percentiles(_draws(pair, names, used, resamples, random), level)
+    grows = np.array([name in METRICS and METRICS[name].grows_resampled for name in names], bool)
+    bounds = np.where(grows, 2 * center - bounds[::-1], bounds)
     if used < rows:
         bounds = values + math.sqrt(used / rows) * (bounds - center)
+    bounds[0, :2, grows] = np.maximum(bounds[0, :2, grows], 0)  # a difference may be below
+    bounds = np.stack([np.minimum(bounds[0], values), np.maximum(bounds[1], values)])
     estimates = np.stack([values, *bounds])  # (value, low, high) x (model, ...) x metrics
     return {
         name: Comparison(*(Estimate(*map(float, estimates[:, kind, i])) for kind in range(3)))

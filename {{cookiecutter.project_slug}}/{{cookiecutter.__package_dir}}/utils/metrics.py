@@ -34,12 +34,15 @@ class Metric:
         higher_is_better: None where neither direction is good in itself.
         meaning: One sentence for a reader who does not know it.
         in_target_unit: The value has the unit of the target.
+        grows_resampled: It is a sum of sizes, never below 0, that noise makes larger: a resample,
+            in which rows stand twice, shows more of it than the rows themselves.
     """
 
     label: str
     higher_is_better: bool | None
     meaning: str
     in_target_unit: bool = False
+    grows_resampled: bool = False
 
 
 METRICS: Mapping[str, Metric] = {
@@ -62,7 +65,10 @@ METRICS: Mapping[str, Metric] = {
     "recall": Metric("Recall", True, "Share of the positive rows that are predicted positive."),
     "f1": Metric("F1", True, "Harmonic mean of precision and recall."),
     "calibration_error": Metric(
-        "Calibration error", False, "Mean gap between the predicted probability and the share seen."
+        "Calibration error",
+        False,
+        "Mean gap between the predicted probability and the share seen.",
+        grows_resampled=True,
     ),
     "mae": Metric("Mean absolute error", False, "Mean size of the error.", True),
     "rmse": Metric(

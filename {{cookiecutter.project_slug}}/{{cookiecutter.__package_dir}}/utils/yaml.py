@@ -1,5 +1,6 @@
 """YAML that people write: read with clear errors, edited with its comments kept."""
 
+import re
 from collections.abc import Collection, Mapping
 from io import StringIO
 from pathlib import Path
@@ -9,6 +10,8 @@ from pydantic import ValidationError
 
 from ..errors import UserError
 from .files import write_text
+
+DEEPEST = 100  # lists and mappings in each other
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -37,9 +40,33 @@ def parse_yaml(text: str, where: str) -> Any:
     from ruamel.yaml.error import YAMLError
 
     try:
+        if _may_be_deep(text):
+            _refuse_deep(text, where)
         return YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:  # a date such as 0000-00-00
         raise UserError(f"{where}: not valid YAML: {error}", 2) from None
+
+
+def _refuse_deep(text: str, where: str) -> None:
+    """Raise UserError where lists stand in lists without end: reading them would take minutes."""
+    from ruamel.yaml import YAML
+
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        name = type(event).__name__
+        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
+        if depth > DEEPEST:
+            raise UserError(f"{where}: not valid YAML: more than {DEEPEST} levels in each other", 2)
+
+
+def _may_be_deep(text: str) -> bool:
+    """Look for many levels cheaply; brackets in texts and comments count too."""
+    depth = 0
+    for bracket in re.findall(r"[][{}]", text):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        if depth > DEEPEST:
+            return True
+    return re.search(r"(?:[-?]\s+){" + str(DEEPEST) + "}", text) is not None
 
 
 def update_yaml(path: Path, values: Mapping[str, Any]) -> None:

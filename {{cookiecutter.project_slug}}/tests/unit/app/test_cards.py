@@ -27,6 +27,7 @@ def test_text_is_no_html() -> None:
     assert "<b>" not in card("<b>x</b>", Markup(""))
 
 
+@pytest.mark.slow
 def test_names_and_classes_are_no_html(odd: Demo) -> None:
     prediction = odd.predict(form_values(odd.examples()[0]))
     assert "<b>" not in heading(odd)

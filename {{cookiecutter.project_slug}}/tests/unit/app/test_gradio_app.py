@@ -22,6 +22,7 @@ def config(demo: Demo) -> dict[str, Any]:
     return asyncio.run(build())  # without a running loop Gradio makes some that are never closed
 
 
+@pytest.mark.slow
 def test_every_field_has_a_widget(demo: Demo, config: dict[str, Any]) -> None:
     labels = [part["props"].get("label") for part in config["components"]]
     for field in demo.fields():

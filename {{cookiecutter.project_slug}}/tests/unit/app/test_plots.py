@@ -12,6 +12,7 @@ from app.form import form_values
 from app.what_if import Change
 
 
+@pytest.mark.slow
 def test_plots_show_any_name_as_it_is(odd: Demo) -> None:
     prediction = odd.predict(form_values(odd.examples()[0]))
     drawn = [plots.contributions(odd.contributions(prediction), odd.about(prediction))]
@@ -24,6 +25,7 @@ def test_plots_show_any_name_as_it_is(odd: Demo) -> None:
     assert 'a "b" <i>' in "".join(texts)
 
 
+@pytest.mark.slow
 def test_visitors_at_once_see_the_same_picture(demo: Demo) -> None:
     import matplotlib as mpl
 
