@@ -29,7 +29,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.refused = False
         self.in_head = True
-        self.head_bytes = 0
+        self.head_bytes = self.chunk_bytes = 0
         self.since: float | None = self.loop.time()  # None while no byte is waited for
         if len(self.connections) > MAX_CONNECTIONS:
             self.refuse(ProblemError(503, "too many connections; try again"))
@@ -41,6 +41,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Read what came, unless the head has grown too large."""
         if self.refused:
             return
+        self.chunk_bytes = len(data)
         if self.since is None and (self.cycle is None or self.cycle.response_complete):
             self.since = self.loop.time()
         try:
@@ -48,7 +49,7 @@ class LimitedProtocol(HttpToolsProtocol):
         except httptools.HttpParserCallbackError:
             self.refuse(ProblemError(400, "no valid HTTP request"))
         if self.in_head and not self.refused:
-            self.head_bytes += len(data)
+            self.head_bytes += self.chunk_bytes
             self._check_head()
 
     def on_message_begin(self) -> None:
@@ -56,16 +57,12 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self.in_head, self.head_bytes = True, 0
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, unless the head has grown too large."""
-        if not self.refused:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Hand the request on, unless its head is too large."""
         self.in_head = False
-        self.head_bytes = len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers)
-        self._check_head()
+        if self.head_bytes + self.chunk_bytes > MAX_HEAD_BYTES:  # the body's begin may be in it
+            self.head_bytes = len(self.url) + sum(len(n) + len(v) + 4 for n, v in self.headers)
+            self._check_head()
         if not self.refused:
             super().on_headers_complete()
 

@@ -30,10 +30,10 @@ def build_response(
         results = _numbers(y_pred, model.half_width or 0.0, new_id)
     else:
         results = _classes(y_pred, classes, model.metadata.threshold, new_id)
-    if ids := model.preprocessor.ids:
-        for row, result in zip(rows, results, strict=True):
-            if given := {name: row[name] for name in ids if name in row}:
-                result["ids"] = given
+    preprocessor = model.preprocessor
+    for row, result in zip(rows, results, strict=True):
+        if len(row) > len(preprocessor.columns):
+            result["ids"] = {name: row[name] for name in preprocessor.ids if name in row}
     return results
 
 
