@@ -6,7 +6,12 @@ import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.utils.yaml import explain, parse_yaml, read_yaml, update_yaml
+from {{ cookiecutter.package_name }}.utils.yaml import (
+    explain,
+    parse_yaml,
+    read_yaml,
+    update_yaml,
+)
 
 
 def test_update_keeps_comments(folder: Path) -> None:
