@@ -1,5 +1,6 @@
 """Batch prediction: one row out for each row in, in order, and a reason for each that cannot be."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -121,7 +122,7 @@ def test_clear_errors_and_nothing_written(
     elif problem == "out folder":
         source, named = tmp_path / "in.csv.gz", "no such file"
     before = (tmp_path / "in.csv").read_bytes()
-    with pytest.raises(UserError, match=named):
+    with pytest.raises(UserError, match=re.escape(named)):
         batch.run(trained.model, source, out)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
     assert (tmp_path / "in.csv").read_bytes() == before
