@@ -484,7 +484,7 @@ def values(column: Column) -> st.SearchStrategy[Any]:
         known = st.sampled_from([label(v) if column.is_text else v for v in column.values])
     elif column.is_integer:
         low, high = bounds(column, 2.0**40)
-        known = st.integers(max(int(low), -(2**63)), min(int(high), 2**63 - 1))
+        known = st.integers(int(low), min(int(high), 2**63 - 1))
     elif column.is_float:
         known = st.floats(*bounds(column, 1e30))
     elif column.is_datetime:

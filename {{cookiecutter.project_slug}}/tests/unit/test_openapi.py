@@ -25,7 +25,7 @@ def test_openapi_is_the_schema(own: SimpleNamespace, own_api: SimpleNamespace) -
         limits = {name: part[name] for part in shown.get("anyOf", [shown]) for name in part}
         if column.is_number:
             for bound, limit in ((column.min, "minimum"), (column.max, "maximum")):
-                assert bound is None or limits[limit] == bound
+                assert bound is None or float(limits[limit]) == bound
     operation = document["paths"]["/predict"]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]
     for example in examples.values():

@@ -67,6 +67,22 @@ def test_a_whole_number_fits_a_column() -> None:
         assert not _accepted(request_schema.model, {"n": value})
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        Column(type="float", min=0.0011, max=0.0014),
+        Column(type="float", min=1e30),
+        Column(type="integer", min=-1.8e19, max=1.8e19),
+        Column(type="integer", min=2.0**62, max=2.0**63),
+    ],
+)
+def test_the_example_of_any_range_is_accepted(column: Column) -> None:
+    request_schema = RequestSchema({"n": column}, 10)
+    row = request_schema.example_row()
+    assert request_schema.read(json.dumps(row).encode())[0] == [row]
+    assert _accepted(request_schema.model, row)
+
+
 def test_a_body_of_mistakes_is_not_read_to_its_end() -> None:
     request_schema = RequestSchema({"n": Column(type="integer")}, 1000)
     body = json.dumps([{f"x{i}": 1 for i in range(110)}] * 1000).encode()

@@ -210,7 +210,7 @@ def _range(guess: Guess) -> tuple[float | None, float | None]:
     if guess.high <= 0:
         high = min(high, 0)
     if guess.column.is_integer:
-        return int(np.floor(low)), int(np.ceil(high))
+        return max(int(np.floor(low)), -(2**63)), min(int(np.ceil(high)), 2**63 - 1)
     return float(f"{low:.6g}"), float(f"{high:.6g}")
 
 
