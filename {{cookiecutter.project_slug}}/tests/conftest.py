@@ -398,7 +398,7 @@ def known_table(task: str) -> pl.DataFrame:
     draw, n = np.random.default_rng(7), 1500
     count, size = draw.integers(0, 50, n), draw.normal(size=n)
     kind = draw.choice(["fine", "plain", "rough"], n)
-    y = size + count / 25 + (kind == "fine") + draw.normal(0, 0.7, n)
+    y = 5 + size + count / 25 + (kind == "fine") + draw.normal(0, 0.7, n)
     start = datetime(2024, 1, 1)
     return pl.DataFrame(
         {
@@ -411,7 +411,7 @@ def known_table(task: str) -> pl.DataFrame:
             "place": draw.choice(["north", "east", "south", "west"], n),
             "paid": draw.random(n) < 0.5,
             "due": [start + timedelta(days=int(i)) for i in draw.integers(0, 90, n)],
-            "y": y if task == "regression" else y > 1.4,
+            "y": y if task == "regression" else y > 6.4,
         }
     )
 
