@@ -2,6 +2,7 @@
 
 import csv
 import random
+import shutil
 import string
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -83,6 +84,28 @@ def odd_names_and_missing_targets(rng: random.Random) -> Table:
     return "Größe in m²", ['Länge ("cm\\")', "a.b.c", "Wann ist's?", "Größe in m²"], rows
 
 
+def few_rows(rng: random.Random) -> Table:
+    """Eighty rows, two classes, no text and no date."""
+    rows = []
+    for _ in range(80):
+        size = rng.gauss(0, 1)
+        rows.append([round(size, 4), rng.randint(0, 4), size + rng.gauss(0, 0.5) > 0])
+    return "kept", ["size", "count", "kept"], rows
+
+
+def three_classes_with_odd_names(rng: random.Random) -> Table:
+    """Only texts, dates and words for yes and no; names are no identifiers, nor safe in a regex."""
+    rows = []
+    for number in range(600):
+        day = datetime(2021, 1, 1) + timedelta(days=number)
+        kind = rng.choice(["früh (1)", "spät, sehr", "*"])
+        likely = {"früh (1)": "[low]", "spät, sehr": "mid $x$", "*": "high|er"}[kind]
+        level = likely if rng.random() < 0.7 else rng.choice(["[low]", "mid $x$", "high|er"])
+        paid = rng.choice(["Yes", "No", ""])
+        rows.append([f"K{number}", day.strftime("%d.%m.%Y"), kind, paid, level])
+    return "Stufe?", ["Kunden-Nr.", "Datum", "Größe $ (a+b", " paid ", "Stufe?"], rows
+
+
 TABLES = [
     numbers_and_categories,
     wide_with_gaps,
@@ -113,6 +136,34 @@ def test_unseen_table_runs(make: Callable[[random.Random], Table], installed: In
     assert len(predicted) == len(rows), "one row out for each row in"
     assert all(row["prediction"] for row in predicted)
     run(installed.bin / "python", "-c", DEMO, cwd=project)
+
+
+@pytest.mark.parametrize(
+    ("make", "stays"),
+    [(few_rows, True), (three_classes_with_odd_names, True), (numbers_and_categories, False)],
+    ids=lambda value: getattr(value, "__name__", f"data-stay-{value}"),
+)
+def test_own_tests_and_lint_pass(
+    make: Callable[[random.Random], Table], stays: bool, installed: Installer
+) -> None:
+    """After any table is taken on, and also where nobody but its owner has it, as in a CI."""
+    project = installed({})
+    target, header, rows = make(random.Random(0))
+    table = project / "data/external/mine.csv"
+    write(table, header, rows)
+    command = installed.bin / "flight-delays"
+    run(command, "schema", "infer", table, "--target", target, cwd=project)
+    run(command, "all", cwd=project)
+    if not stays:
+        table.unlink()
+        shutil.rmtree(project / "data/raw")
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+    parallel = ("-q", "-n2", "--dist=loadfile")
+    run(installed.bin / "pytest", *parallel, "tests/unit", cwd=project, **threads)
+    run(installed.bin / "ruff", "check", cwd=project)
+    run(installed.bin / "ruff", "format", "--check", cwd=project)
+    run(installed.bin / "mypy", cwd=project)
+    run(installed.bin / "lint-imports", cwd=project)
 
 
 def test_duplicate_columns_are_refused(installed: Installer) -> None:

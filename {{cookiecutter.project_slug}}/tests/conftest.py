@@ -1,4 +1,10 @@
-"""What the tests share: projects in temporary folders, trained once where that will do."""
+"""What the tests share: projects in temporary folders, trained once where that will do.
+
+`trained` and its kin are of a known table, small and with a signal, whatever this project's data
+are: they are for tests of how things work. `own` and its kin are of this project's own schema and
+configuration, for what must hold of these; the rows are drawn from the schema, so that the tests
+need no data and find the same everywhere.
+"""
 
 import math
 import os
@@ -10,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
@@ -28,7 +34,15 @@ from numpy.typing import NDArray
 
 from {{ cookiecutter.package_name }} import config as configuration
 from {{ cookiecutter.package_name }}.data import ingest, scaffold
-from {{ cookiecutter.package_name }}.data.schema import Column
+from {{ cookiecutter.package_name }}.data.schema import (
+    Column,
+    Schema,
+    class_labels,
+    label,
+    load_schema,
+)
+from {{ cookiecutter.package_name }}.features import helpers
+from {{ cookiecutter.package_name }}.features.known import FEATURES, Feature
 from {{ cookiecutter.package_name }}.models import promotion, train
 from {{ cookiecutter.package_name }}.models.registry import find_version
 from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
@@ -40,7 +54,13 @@ from {{ cookiecutter.package_name }}.workflows import evaluation as evaluating
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = "</td><script>alert(1)</script> $x^2$ | 100% \N{CJK UNIFIED IDEOGRAPH-6F22}"
-FAST = {"evaluate.bootstrap": 20, "train.params": {"n_estimators": 40}, "train.threads": 1}
+QUICK = {"evaluate.bootstrap": 20, "train.threads": 1}
+FAST = QUICK | {"train.params": {"n_estimators": 40}}
+PLAIN = "task: classification\ndata: {source: table.csv}\nsplit: {by: random}\n"
+DERIVED = (
+    Feature("known_hour", ("when",), "number", helpers.hour),
+    Feature("known_pair", ("kind", "place"), "category", lambda a, b: helpers.join("-", a, b)),
+)
 
 # Nothing is drawn at random and nothing is timed, so that the tests of unchanged code fail neither
 # by chance nor on a busy machine. HYPOTHESIS_PROFILE=thorough or `--hypothesis-profile=thorough`
@@ -76,13 +96,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def project(folder: Path) -> Callable[..., configuration.Config]:
     """Make the folder a project of any table: `project(frame, "target")`."""
 
-    def make(frame: pl.DataFrame, target: str, **settings: Any) -> configuration.Config:
-        frame.write_csv(folder / "table.csv")
-        scaffold.run(Path("table.csv"), target, configuration.DEFAULT)
-        update_yaml(configuration.DEFAULT, FAST | settings)
-        return configuration.load_config(environ={})
-
-    return make
+    return lambda frame, target, **settings: project_of(frame, target, settings)
 
 
 @pytest.fixture
@@ -136,33 +150,48 @@ def sets() -> Callable[[configuration.Config], dict[str, pl.DataFrame]]:
     return make
 
 
+@pytest.fixture(scope="session")
+def derived() -> Iterator[list[str]]:
+    """The names of the features that the known table's columns give, besides this project's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for feature in DERIVED:
+            patch.setitem(FEATURES, feature.name, feature)
+        yield [feature.name for feature in DERIVED]
+
+
 @pytest.fixture
-def untrained(folder: Path) -> configuration.Config:
-    """The empty project folder with this project's own data and configuration."""
-    return own_data({})
+def untrained(folder: Path, derived: list[str]) -> configuration.Config:
+    """A project of the known table, not ingested yet."""
+    return known_project({"features.derived": derived})
+
+
+@pytest.fixture
+def own_untrained(folder: Path) -> configuration.Config:
+    """A project of this project's schema and configuration, not ingested yet."""
+    return own_project({})
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """This project's own data and configuration, from ingest to evaluate.
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, derived: list[str]
+) -> Iterator[SimpleNamespace]:
+    """The known table's project, from ingest to evaluate.
 
     Has `folder`, `config`, `model` and `evaluation`. Tests read it and change nothing.
     """
     folder = tmp_path_factory.mktemp("trained")
     copy_configs(folder)
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        names = ("raw", "processed", "models", "artifacts")
-        paths = {f"paths.{name}": str(folder / name) for name in names}
-        schema = {"paths.schema": str(folder / "configs/schema.yml")}
-        store = {"serve.store": str(folder / "models")}
-        config = own_data(paths | schema | store)
-        evaluation = all_steps(config)
-        model = find_version(config.paths.models)
-        yield SimpleNamespace(folder=folder, config=config, model=model, evaluation=evaluation)
-    finally:
-        os.chdir(before)
+    with chdir(folder):
+        yield whole_way(folder, known_project({"features.derived": derived} | places(folder)))
+
+
+@pytest.fixture(scope="session")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """The same of this project's own schema and configuration, whose model need have no skill."""
+    folder = tmp_path_factory.mktemp("own")
+    copy_configs(folder)
+    with chdir(folder):
+        yield whole_way(folder, own_project(places(folder)))
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +200,14 @@ def promoted(trained: SimpleNamespace) -> SimpleNamespace:
     if not (trained.config.paths.models / "champion.json").exists():
         promotion.promote(trained.config, "v0.1")
     return trained
+
+
+@pytest.fixture(scope="session")
+def own_promoted(own: SimpleNamespace) -> SimpleNamespace:
+    """The same of this project's own schema, whether it is good or not."""
+    if not (own.config.paths.models / "champion.json").exists():
+        promotion.promote(own.config, "v0.1", force=True)
+    return own
 
 
 @pytest.fixture
@@ -330,34 +367,133 @@ def all_steps(config: configuration.Config) -> Evaluation:
     return evaluating.run(config)
 
 
-def own_data(settings: dict[str, Any]) -> configuration.Config:
-    """Configure the working directory for this project's own data, wherever the tests run."""
-    source = configuration.load_config(environ={}).data.source
-    here = ROOT / source
-    changes = {"data.source": str(here) if here.exists() else source}
-    update_yaml(configuration.DEFAULT, FAST | changes | settings)
+def whole_way(folder: Path, config: configuration.Config) -> SimpleNamespace:
+    """Go all the way, and return what tests ask for."""
+    evaluation = all_steps(config)
+    model = find_version(config.paths.models)
+    return SimpleNamespace(folder=folder, config=config, model=model, evaluation=evaluation)
+
+
+def places(folder: Path) -> dict[str, Any]:
+    """Name the places in a folder so that they are found from anywhere."""
+    names = ("raw", "processed", "models", "artifacts")
+    schema = configuration.load_config(environ={}).paths.schema_
+    return {f"paths.{name}": str(folder / name) for name in names} | {
+        "paths.schema": str(folder / schema),
+        "serve.store": str(folder / "models"),
+    }
+
+
+def project_of(frame: pl.DataFrame, target: str, settings: dict[str, Any]) -> configuration.Config:
+    """Make the working directory a project of a table, with the settings of none but the test."""
+    frame.write_csv("table.csv")
+    configuration.DEFAULT.write_text(PLAIN, encoding="utf-8")
+    scaffold.run(Path("table.csv"), target, configuration.DEFAULT)
+    update_yaml(configuration.DEFAULT, FAST | settings)
     return configuration.load_config(environ={})
+
+
+def known_project(settings: dict[str, Any]) -> configuration.Config:
+    """Make the working directory a project of the known table, of the task of this project."""
+    task = configuration.load_config(environ={}).task
+    return project_of(known_table(task), "y", settings)
+
+
+def known_table(task: str) -> pl.DataFrame:
+    """1500 rows of all types with gaps; the target follows from them but for some noise."""
+    draw, n = np.random.default_rng(7), 1500
+    count, size = draw.integers(0, 50, n), draw.normal(size=n)
+    kind = draw.choice(["fine", "plain", "rough"], n)
+    y = 5 + size + count / 25 + (kind == "fine") + draw.normal(0, 0.7, n)
+    start = datetime(2024, 1, 1)
+    return pl.DataFrame(
+        {
+            "id": [f"r{i}" for i in range(n)],
+            "when": [start + timedelta(hours=i) for i in range(n)],
+            "count": count,
+            "size": size,
+            "gap": [None if i % 7 == 0 else v for i, v in enumerate(draw.normal(size=n))],
+            "kind": kind,
+            "place": draw.choice(["north", "east", "south", "west"], n),
+            "paid": draw.random(n) < 0.5,
+            "due": [start + timedelta(days=int(i)) for i in draw.integers(0, 90, n)],
+            "y": y if task == "regression" else y > 6.4,
+        }
+    )
+
+
+def own_project(settings: dict[str, Any]) -> configuration.Config:
+    """Make the working directory a project of rows that this project's own schema allows."""
+    config = configuration.load_config(environ={})
+    schema = load_schema(config.paths.schema_)
+    null = next(iter(schema.null_values), "")
+    own_table(schema, config.split).write_csv("own.csv", null_value=null)
+    changes = {"data.source": "own.csv", "data.sha256": None}
+    update_yaml(configuration.DEFAULT, QUICK | changes | settings)
+    return configuration.load_config(environ={})
+
+
+def own_table(schema: Schema, split: configuration.Split) -> pl.DataFrame:
+    """Draw rows of a schema, so many that each set of the split has some of each class."""
+    draw = np.random.default_rng(0)
+    rows = 400 + 40 * len(class_labels(schema.columns[schema.target]) or ())
+    return pl.DataFrame(
+        {name: cells(column, rows, split, draw) for name, column in schema.columns.items()}
+    )
+
+
+def cells(
+    column: Column, rows: int, split: configuration.Split, draw: np.random.Generator
+) -> list[str | None]:
+    """Draw the values of a column, as a table writes them."""
+    if labels := class_labels(column):
+        texts = draw.choice(labels, rows).tolist()
+    elif column.is_text:
+        levels = 3 if column.role == "target" else 50
+        texts = [f"level {number}" for number in draw.integers(0, levels, rows)]
+    elif column.is_datetime:
+        texts = moments(column, rows, split, draw)
+    else:
+        low, high = bounds(column, 1000.0)
+        numbers = draw.uniform(low, high, rows).tolist()
+        texts = [str(int(value) if column.is_integer else value) for value in numbers]
+    gaps = draw.random(rows) < 0.1 * column.nullable
+    return [None if gap else text for gap, text in zip(gaps, texts, strict=True)]
+
+
+def moments(
+    column: Column, rows: int, split: configuration.Split, draw: np.random.Generator
+) -> list[str]:
+    """Draw moments, three fifths of them before a cut in time and a fifth on each side of it."""
+    low, high = datetime(2013, 1, 1), datetime(2014, 1, 1)
+    if split.val_from is not None and split.test_from is not None:
+        period = split.test_from - split.val_from
+        low, high = split.val_from - 3 * period, split.test_from + period
+    low = column.min if isinstance(column.min, datetime) else low
+    high = column.max if isinstance(column.max, datetime) else high
+    drawn = [low + (high - low) * share for share in draw.random(rows).tolist()]
+    return [one.strftime(column.format) if column.format else one.isoformat() for one in drawn]
 
 
 def copy_configs(folder: Path) -> None:
     """Copy the project's configs into another folder."""
-    shutil.copytree(ROOT / "configs", folder / "configs", dirs_exist_ok=True)
+    former = shutil.ignore_patterns("*.bak*")
+    shutil.copytree(ROOT / "configs", folder / "configs", ignore=former, dirs_exist_ok=True)
 
 
 def values(column: Column) -> st.SearchStrategy[Any]:
     """Valid values of one column; unseen categories are valid where none is listed."""
     known: st.SearchStrategy[Any]
-    if column.type == "boolean":
+    if column.is_boolean:
         known = st.booleans()
     elif column.values is not None:
-        known = st.sampled_from(column.values)
-    elif column.type == "integer":
+        known = st.sampled_from([label(v) if column.is_text else v for v in column.values])
+    elif column.is_integer:
         low, high = bounds(column, 2.0**40)
-        known = st.integers(int(low), int(high))
-    elif column.type == "float":
-        low, high = bounds(column, 1e30)
-        known = st.floats(low, high)
-    elif column.type == "datetime":
+        known = st.integers(int(low), min(int(high), 2**63 - 1))
+    elif column.is_float:
+        known = st.floats(*bounds(column, 1e30))
+    elif column.is_datetime:
         known = st.datetimes(datetime(1990, 1, 1), datetime(2060, 1, 1))
     else:
         known = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8)
@@ -366,6 +502,8 @@ def values(column: Column) -> st.SearchStrategy[Any]:
 
 def bounds(column: Column, limit: float) -> tuple[float, float]:
     """The range that a column declares, or one up to `limit`."""
-    low = column.min if isinstance(column.min, int | float) else -limit
-    high = column.max if isinstance(column.max, int | float) else limit
-    return low, high
+    low = column.min if isinstance(column.min, int | float) else None
+    high = column.max if isinstance(column.max, int | float) else None
+    if low is None:
+        low = -limit if high is None else min(-limit, high)
+    return low, max(limit, low) if high is None else high

@@ -1,13 +1,10 @@
-"""The notebooks run from top to bottom, away from the project's data, and hold no outputs."""
+"""The notebooks run from top to bottom, with this project's schema, and hold no outputs."""
 
-import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
-
-from {{ cookiecutter.package_name }}.config import load_config
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -18,12 +15,8 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.usefixtures("own_untrained")
 def test_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    source = Path(load_config(ROOT / "configs" / "default.yml").data.source)
-    if not source.is_absolute() and (ROOT / source).is_file():
-        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / source, tmp_path / source)
     where = {"metadata": {"path": tmp_path}}
     NotebookClient(read(path), timeout=300, resources=where).execute()
 

@@ -1,4 +1,4 @@
-"""The whole way on this project's own data, by the commands a person types."""
+"""The whole way, by the commands a person types: for a known table and for this project."""
 
 import json
 from pathlib import Path
@@ -30,8 +30,8 @@ def test_golden_rows_predict_what_was_recorded(trained: SimpleNamespace) -> None
         assert value.tolist() == pytest.approx(entry.prediction, abs=1e-6)
 
 
-def test_report_stands_alone(trained: SimpleNamespace) -> None:
-    folder = trained.config.paths.artifacts / "v0.1"
+def test_report_stands_alone(own: SimpleNamespace) -> None:
+    folder = own.config.paths.artifacts / "v0.1"
     html = (folder / "report.html").read_text(encoding="utf-8")
     assert "data:image/png;base64," in html
     assert 'src="http' not in html
@@ -55,3 +55,17 @@ def test_commands_say_what_comes_next(untrained: Config) -> None:
         assert expected.get(arguments[0], "Next: ") in result.output
     assert Path("model_card.md").is_file()
     assert Path("predictions.csv").is_file()
+
+
+def test_this_project_goes_all_the_way(own_untrained: Config) -> None:
+    """Whether its model is good is for its data to say, not for its tests."""
+    for arguments in (
+        ["all"],
+        ["models", "promote", "--force"],
+        ["predict", own_untrained.data.source, "--out", "predictions.csv"],
+    ):
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    predicted = pl.read_csv("predictions.csv", infer_schema=False)
+    assert predicted.height == pl.read_csv("own.csv", infer_schema=False).height
+    assert predicted["prediction"].null_count() == 0

@@ -83,29 +83,26 @@ def same(one: float | str | None, other: float | str | None) -> bool:
 @pytest.fixture
 def store(trained: SimpleNamespace, tmp_path: Path) -> Path:
     """A store with the trained version as its champion."""
-    shutil.copytree(trained.model.folder, tmp_path / "store/v0.1")
-    pointer = {"version": "v0.1"}
-    (tmp_path / "store/champion.json").write_text(json.dumps(pointer), encoding="utf-8")
-    return tmp_path / "store"
+    return stored(trained, tmp_path / "store")
 
 
 @pytest.fixture
 def serve(trained: SimpleNamespace, store: Path) -> Callable[..., Any]:
     """Run the API with other settings: `with serve(api_key="...") as api`."""
-
-    def served(**changes: Any) -> Any:
-        values = trained.config.model_dump(by_alias=True)
-        quick = {"store": str(store), "access_log": False, "poll_seconds": 0.05}
-        values["serve"] |= quick | changes
-        return running(Config.model_validate(values))
-
-    return served
+    return lambda **changes: running(with_settings(trained.config, store, changes))
 
 
 @pytest.fixture
 def api(serve: Callable[..., Any]) -> Iterator[SimpleNamespace]:
     """The API on that store: its client, service and port."""
     with serve() as started:
+        yield started
+
+
+@pytest.fixture
+def own_api(own: SimpleNamespace, tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """The API for this project's own schema."""
+    with running(with_settings(own.config, stored(own, tmp_path / "own"), {})) as started:
         yield started
 
 
@@ -129,6 +126,22 @@ def problem() -> Callable[[httpx.Response, int], dict[str, Any]]:
         return content
 
     return document
+
+
+def stored(project: SimpleNamespace, store: Path) -> Path:
+    """Make a store with a project's version as its champion."""
+    shutil.copytree(project.model.folder, store / "v0.1")
+    pointer = {"version": "v0.1"}
+    (store / "champion.json").write_text(json.dumps(pointer), encoding="utf-8")
+    return store
+
+
+def with_settings(config: Config, store: Path, changes: dict[str, Any]) -> Config:
+    """Change how a project is served."""
+    values = config.model_dump(by_alias=True)
+    quick = {"store": str(store), "access_log": False, "poll_seconds": 0.05}
+    values["serve"] |= quick | changes
+    return Config.model_validate(values)
 
 
 @contextmanager

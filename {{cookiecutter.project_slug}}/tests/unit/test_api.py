@@ -44,18 +44,18 @@ def test_answers_equal_the_batch(trained: SimpleNamespace, api: SimpleNamespace)
 @given(data=st.data())
 def test_any_valid_row_is_predicted(
     data: st.DataObject,
-    trained: SimpleNamespace,
-    api: SimpleNamespace,
+    own: SimpleNamespace,
+    own_api: SimpleNamespace,
     rows: Callable[..., st.SearchStrategy[dict[str, Any]]],
 ) -> None:
-    preprocessor = trained.model.preprocessor
+    preprocessor = own.model.preprocessor
     values = data.draw(rows(preprocessor.columns))
     body = json.dumps(values, default=lambda moment: moment.isoformat())
-    response = api.client.post("/predict", content=body)
+    response = own_api.client.post("/predict", content=body)
     assert response.status_code == 200, response.text
     answer = response.json()
     found = answer.get("probabilities", {"": answer["prediction"]})
-    expected = trained.model.predictor.predict_row(values)
+    expected = own.model.predictor.predict_row(values)
     np.testing.assert_allclose(list(found.values()), expected, rtol=1e-5, atol=1e-6)
 
 

@@ -195,7 +195,8 @@ def test_predict_takes_the_source_by_itself(promoted: SimpleNamespace, folder: P
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a file where a folder should be")
-def test_a_place_that_cannot_be_written_is_named(folder: Path, untrained: Config) -> None:
+@pytest.mark.usefixtures("untrained")
+def test_a_place_that_cannot_be_written_is_named(folder: Path) -> None:
     (folder / "taken").write_text("", encoding="utf-8")
     update_yaml(Path("configs/default.yml"), {"paths.raw": "taken/raw"})
     done = call("ingest", cwd=folder)

@@ -92,14 +92,14 @@ def linked(explainer: Explainer, row: dict[str, Any]) -> list[float]:
 
 @pytest.fixture
 def explainer(trained: SimpleNamespace) -> Explainer:
-    """The reasons of this project's own model."""
+    """The reasons of the trained model."""
     models = trained.config.paths.models
     return Explainer(opened(models), ModelRegistry(str(models), trained.folder / "cache"))
 
 
 @pytest.fixture
 def copied(trained: SimpleNamespace, tmp_path: Path) -> Path:
-    """A folder of versions with a copy of this project's own model."""
+    """A folder of versions with a copy of the trained model."""
     shutil.copytree(trained.model.folder, tmp_path / "models/v0.1")
     return tmp_path / "models"
 

@@ -22,7 +22,7 @@ WithPrimary = Callable[[Comparison], Evaluation]
 
 @pytest.fixture
 def render(trained: SimpleNamespace) -> Callable[..., str]:
-    """The report of an evaluation of this project's own schema."""
+    """The report of an evaluation of the known table."""
     schema = load_schema(trained.config.paths.schema_)
     return lambda evaluation, pictures: html_report.render(evaluation, pictures, schema)
 

@@ -69,10 +69,11 @@ def test_a_missing_card_is_made_with_every_block_filled(
         assert len(content[1].strip()) > 30, name
 
 
-def test_the_card_of_this_project_can_be_filled(trained: SimpleNamespace, tmp_path: Path) -> None:
+def test_the_card_of_this_project_can_be_filled(own: SimpleNamespace, tmp_path: Path) -> None:
     card = tmp_path / "card.md"
-    card.write_bytes((ROOT / "model_card.md").read_bytes())
-    assert trained.evaluation.version in fill(trained, card)
+    if (ROOT / "model_card.md").exists():  # `schema infer` puts it away, `evaluate` makes another
+        card.write_bytes((ROOT / "model_card.md").read_bytes())
+    assert own.evaluation.version in fill(own, card)
 
 
 def test_windows_line_ends_stay(trained: SimpleNamespace, tmp_path: Path) -> None:

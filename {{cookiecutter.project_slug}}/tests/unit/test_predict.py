@@ -1,8 +1,10 @@
 """Batch prediction: one row out for each row in, in order, and a reason for each that cannot be."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -121,10 +123,29 @@ def test_clear_errors_and_nothing_written(
     elif problem == "out folder":
         source, named = tmp_path / "in.csv.gz", "no such file"
     before = (tmp_path / "in.csv").read_bytes()
-    with pytest.raises(UserError, match=named):
+    with pytest.raises(UserError, match=re.escape(named)):
         batch.run(trained.model, source, out)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
     assert (tmp_path / "in.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+@pytest.mark.parametrize(("ids", "kind"), [([[1, 2]], "List"), ([{"a": 1}], "Struct")])
+def test_ids_that_are_no_values_are_refused(
+    trained: SimpleNamespace, tmp_path: Path, ids: list[Any], kind: str, out: str
+) -> None:
+    odd = raw(trained, 5).with_columns(pl.Series("id", ids * 5))
+    odd.write_parquet(tmp_path / "in.parquet")
+    with pytest.raises(UserError, match=rf"an id must be .* in each row: 'id' \({kind}"):
+        batch.run(trained.model, tmp_path / "in.parquet", tmp_path / out)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
+
+
+def test_ids_of_bytes_are_texts(trained: SimpleNamespace, tmp_path: Path) -> None:
+    frame = raw(trained, 5)
+    frame.with_columns(pl.col("id").cast(pl.Binary)).write_parquet(tmp_path / "in.parquet")
+    batch.run(trained.model, tmp_path / "in.parquet", tmp_path / "out.csv")
+    assert pl.read_csv(tmp_path / "out.csv")["id"].to_list() == frame["id"].to_list()
 
 
 def test_decide() -> None:

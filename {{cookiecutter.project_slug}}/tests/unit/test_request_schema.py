@@ -19,9 +19,9 @@ Serve = Callable[..., Any]  # gives a context manager
 Problem = Callable[[httpx.Response, int], dict[str, Any]]
 
 
-def test_fast_and_full_checks_agree(trained: SimpleNamespace, api: SimpleNamespace) -> None:
+def test_fast_and_full_checks_agree(own_api: SimpleNamespace) -> None:
     """What msgspec refuses pydantic explains, and what it accepts pydantic accepts."""
-    request_schema = api.service.served().request_schema
+    request_schema = own_api.service.served().request_schema
     good = request_schema.example_row()
     odd: list[Any] = [
         None,
@@ -44,7 +44,7 @@ def test_fast_and_full_checks_agree(trained: SimpleNamespace, api: SimpleNamespa
     for name in (*request_schema.columns, *request_schema.ids):
         for value in odd:
             body = json.dumps({**good, name: value}).encode()
-            fast = api.client.post("/predict", content=body).status_code == 200
+            fast = own_api.client.post("/predict", content=body).status_code == 200
             assert fast == _accepted(request_schema.model, {**good, name: value}), (name, value)
 
 
@@ -65,6 +65,22 @@ def test_a_whole_number_fits_a_column() -> None:
         with pytest.raises(InvalidError):
             request_schema.read(b'{"n": %d}' % value)
         assert not _accepted(request_schema.model, {"n": value})
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        Column(type="float", min=0.0011, max=0.0014),
+        Column(type="float", min=1e30),
+        Column(type="integer", min=-1.8e19, max=1.8e19),
+        Column(type="integer", min=2.0**62, max=2.0**63),
+    ],
+)
+def test_the_example_of_any_range_is_accepted(column: Column) -> None:
+    request_schema = RequestSchema({"n": column}, 10)
+    row = request_schema.example_row()
+    assert request_schema.read(json.dumps(row).encode())[0] == [row]
+    assert _accepted(request_schema.model, row)
 
 
 def test_a_body_of_mistakes_is_not_read_to_its_end() -> None:
@@ -126,13 +142,13 @@ def test_ids_come_along(number: object) -> None:
         request_schema.read(b'{"n": 1, "customer": 1}')
 
 
-def test_ids_are_answered(api: SimpleNamespace, trained: SimpleNamespace) -> None:
-    row, names = api.service.served().request_schema.example_row(), trained.model.preprocessor.ids
+def test_ids_are_answered(own_api: SimpleNamespace, own: SimpleNamespace) -> None:
+    row, names = own_api.service.served().request_schema.example_row(), own.model.preprocessor.ids
     ids = {name: f"{name} 1" for name in names}
-    several = api.client.post("/predict", json=[row, row | ids]).json()["predictions"]
+    several = own_api.client.post("/predict", json=[row, row | ids]).json()["predictions"]
     assert "ids" not in several[0]
     assert several[1].get("ids", {}) == ids
-    one = api.client.post("/predict", json=row | ids).json()
+    one = own_api.client.post("/predict", json=row | ids).json()
     assert one.get("ids", {}) == ids
     assert one["prediction"] == several[0]["prediction"]
 

@@ -25,6 +25,7 @@ from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 N = 400
 DRAW = np.random.default_rng(0)
+DAYS = [f"2024-01-{day:02}" for day in range(1, 31)]
 
 
 def scaffolded(frame: pl.DataFrame, target: str, separator: str = ",") -> Schema:
@@ -67,6 +68,7 @@ def test_former_files_are_kept(folder: Path, odd_table: pl.DataFrame) -> None:
         (pl.DataFrame({"a": [1] * 30, "b": range(30)}), "no column 'y'"),
         (pl.DataFrame({"a": range(30), "y": ["x"] * 30}), "never varies"),
         (pl.DataFrame({"a": [1] * 30, "y": [0, 1] * 15}), "no column is left"),
+        (pl.DataFrame({"t": DAYS, "y": range(30)}), "left to learn from but 't', along which"),
         (pl.DataFrame({"__a": range(30), "y": [0, 1] * 15}), "must not start with __"),
         (pl.DataFrame({"a": [0.5] * 29 + [1], "y": [None] * 29 + [1.5]}), "only 1 rows"),
         (pl.DataFrame({"a": range(400), "y": [f"t{i}" for i in range(400)]}), "different texts"),

@@ -181,8 +181,20 @@ def _schema(nulls: tuple[str, ...], guesses: dict[str, Guess], task: Task, targe
             **details,
         )
     if not any(column.role == "feature" for column in columns.values()):
-        raise UserError("no column is left to learn from: all are ids, free text or constant")
+        raise _nothing_left(columns)
     return Schema(null_values=nulls, columns=columns)
+
+
+def _nothing_left(columns: dict[str, Column]) -> UserError:
+    """Say that there is no feature, and what to do about it."""
+    time = next((name for name, column in columns.items() if column.role == "time"), None)
+    if time is None:
+        return UserError("no column is left to learn from: all are ids, free text or constant")
+    return UserError(
+        f"no column is left to learn from but {time!r}, along which rows are split in time: add "
+        "columns of what is known at that moment, such as its month, its weekday or the value of "
+        "the week before"
+    )
 
 
 def _spellings(guess: Guess) -> tuple[str, str] | None:
@@ -210,7 +222,7 @@ def _range(guess: Guess) -> tuple[float | None, float | None]:
     if guess.high <= 0:
         high = min(high, 0)
     if guess.column.is_integer:
-        return int(np.floor(low)), int(np.ceil(high))
+        return max(int(np.floor(low)), -(2**63)), min(int(np.ceil(high)), 2**63 - 1)
     return float(f"{low:.6g}"), float(f"{high:.6g}")
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from ..data import tables
 from ..data.checks import cast, check_names, row_problems
+from ..data.column_types import decoded, is_opaque
 from ..data.utils import ahead
 from ..data.violations import Violations
 from ..errors import UserError
@@ -48,7 +49,8 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
         batch_rows: Rows in memory at a time.
 
     Raises:
-        UserError: The input lacks a column, cannot be read, or is the output too.
+        UserError: The input lacks a column, cannot be read, has ids that are lists or the like, or
+            is the output too.
     """
     preprocessor = model.preprocessor
     tables.is_parquet(out)  # refuses unknown endings before anything is done
@@ -76,9 +78,10 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
             reason = row_problems(typed, failed, preprocessor.columns)
             bad = reason.is_not_null()
             result = _result(model, typed, bad)
-            writer.write(pl.DataFrame([*frame.select(ids), *result]))
+            named = _ids(frame.select(ids), source)
+            writer.write(pl.DataFrame([*named, *result]))
             number = pl.int_range(rows + 1, rows + frame.height + 1, eager=True).alias("row")
-            known = frame.select(name for name in ids if name != "row")
+            known = named.select(name for name in ids if name != "row")
             errors.write(pl.DataFrame([number, *known, reason]).filter(bad))
             rows += frame.height
             rejected += int(bad.sum())
@@ -86,6 +89,17 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
     if not rejected:
         rejects.unlink()
     return Predicted(rows, rejected, rejects if rejected else None)
+
+
+def _ids(ids: pl.DataFrame, source: Path) -> pl.DataFrame:
+    """Return ids as they can be written; UserError where they are no single values."""
+    frame = ids.with_columns(decoded(one) for one in ids if one.dtype == pl.Binary)
+    wrong = [f"{one.name!r} ({one.dtype})" for one in frame if is_opaque(one)]
+    if wrong:
+        raise UserError(
+            f"{source}: an id must be a text, a number or a date in each row: {', '.join(wrong)}"
+        )
+    return frame
 
 
 def _result(

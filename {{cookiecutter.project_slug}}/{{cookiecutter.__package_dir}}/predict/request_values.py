@@ -92,7 +92,10 @@ def example(column: Column) -> Any:
             middle = low if low is not None else high  # type: ignore[assignment]  # one is a number
         else:
             middle = low + (high - low) / 4
-        return round(middle) if column.is_integer else round(float(middle), 2)
+        if column.is_integer:
+            return round(middle)
+        short = round(float(middle), 2)
+        return short if bounds.get("ge", short) <= short <= bounds.get("le", short) else middle
     return str(column.values[0]) if column.values else "text"
 
 
@@ -100,7 +103,8 @@ def _bounds(column: Column) -> dict[str, Any]:
     bounds: dict[str, Any] = {}
     for key, value in (("ge", column.min), ("le", column.max)):
         if isinstance(value, int | float):
-            bounds[key] = int(value) if column.is_integer else float(value)
+            whole = min(max(value, WHOLE["ge"]), WHOLE["le"])
+            bounds[key] = int(whole) if column.is_integer else float(value)
     return bounds
 
 

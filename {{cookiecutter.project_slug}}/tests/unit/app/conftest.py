@@ -1,4 +1,4 @@
-"""What the tests of the demo share: one for this project's own data, one for an odd table."""
+"""What the tests of the demo share: of a known table, of this project's schema, of an odd table."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -34,8 +34,14 @@ ODD = pl.DataFrame(
 
 @pytest.fixture(scope="module")
 def demo(promoted: SimpleNamespace) -> Demo:
-    """The demo of this project's own data. Tests change nothing of it."""
+    """The demo of the known table. Tests change nothing of it."""
     return Demo(promoted.config)
+
+
+@pytest.fixture(scope="module")
+def own_demo(own_promoted: SimpleNamespace) -> Demo:
+    """The demo of this project's own schema. Tests change nothing of it."""
+    return Demo(own_promoted.config)
 
 
 @pytest.fixture

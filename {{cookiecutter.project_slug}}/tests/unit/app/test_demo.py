@@ -45,15 +45,15 @@ def test_examples_predict_what_training_recorded(demo: Demo) -> None:
         assert y_pred == pytest.approx(recorded[key], abs=1e-4)
 
 
-def test_a_form_gives_the_row_and_the_prediction_of_the_api(demo: Demo, rows: Rows) -> None:
-    model = demo.model()
+def test_a_form_gives_the_row_and_the_prediction_of_the_api(own_demo: Demo, rows: Rows) -> None:
+    model = own_demo.model()
 
     @settings(max_examples=40)
-    @given(rows(demo.request_schema.columns))
+    @given(rows(own_demo.request_schema.columns))
     def check(row: dict[str, Any]) -> None:
         for value in row.values():
             assume(not isinstance(value, str) or value.strip() not in ("", MISSING))
-        prediction = demo.predict(form_values(row))
+        prediction = own_demo.predict(form_values(row))
         (expected,) = build_response(model, [row], str)
         assert prediction.row == row
         assert prediction.result == {k: v for k, v in expected.items() if k != "prediction_id"}

@@ -11,15 +11,18 @@ from app.demo import Demo
 from app.form import MISSING, json_value, missing_text, shown
 
 
-def test_form_has_the_columns_of_a_request(demo: Demo) -> None:
-    fields = {field.name: field for field in demo.fields()}
-    assert list(fields) == list(demo.request_schema.columns)
-    for name, column in demo.request_schema.columns.items():
+def test_form_has_the_columns_of_a_request(own_demo: Demo) -> None:
+    fields = {field.name: field for field in own_demo.fields()}
+    assert list(fields) == list(own_demo.request_schema.columns)
+    for name, column in own_demo.request_schema.columns.items():
         field = fields[name]
         assert (field.missing is not None) == column.nullable
         assert column.description in field.help
         assert (column.unit or "") in field.help
-        if column.values is not None:
+        if column.is_boolean:
+            assert field.closed
+            assert field.choices == ("yes", "no")
+        elif column.is_text and column.values is not None:
             assert field.closed
             assert field.choices == tuple(map(str, column.values))
         if column.type in ("integer", "float"):
@@ -50,15 +53,16 @@ def test_every_mistake_is_named_at_its_field(odd: Demo) -> None:
     assert [mistake.field for mistake in refused.value.mistakes] == expected
 
 
-def test_an_empty_field_is_missing(demo: Demo) -> None:
-    needed = [name for name, column in demo.request_schema.columns.items() if not column.nullable]
-    empty = [name for name, column in demo.request_schema.columns.items() if column.nullable]
-    start = {field.name: field.start for field in demo.fields()}
-    prediction = demo.predict(start | dict.fromkeys(empty, ""))
+def test_an_empty_field_is_missing(own_demo: Demo) -> None:
+    columns = own_demo.request_schema.columns
+    needed = [name for name, column in columns.items() if not column.nullable]
+    empty = [name for name, column in columns.items() if column.nullable]
+    start = {field.name: field.start for field in own_demo.fields()}
+    prediction = own_demo.predict(start | dict.fromkeys(empty, ""))
     assert [prediction.row[name] for name in empty] == [None] * len(empty)
     if needed:
         with pytest.raises(InvalidError, match="is missing"):
-            demo.predict(start | {needed[0]: " "})
+            own_demo.predict(start | {needed[0]: " "})
 
 
 @pytest.mark.parametrize(

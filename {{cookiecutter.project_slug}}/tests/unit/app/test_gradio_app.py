@@ -12,24 +12,24 @@ from app.form import Field
 
 
 @pytest.fixture(scope="module")
-def config(demo: Demo) -> dict[str, Any]:
+def config(own_demo: Demo) -> dict[str, Any]:
     """The page as the browser gets it."""
 
     async def build() -> dict[str, Any]:
-        gradio_app.application(demo)
-        return dict(gradio_app.page(demo).get_config_file())
+        gradio_app.application(own_demo)
+        return dict(gradio_app.page(own_demo).get_config_file())
 
     return asyncio.run(build())  # without a running loop Gradio makes some that are never closed
 
 
 @pytest.mark.slow
-def test_every_field_has_a_widget(demo: Demo, config: dict[str, Any]) -> None:
+def test_every_field_has_a_widget(own_demo: Demo, config: dict[str, Any]) -> None:
     labels = [part["props"].get("label") for part in config["components"]]
-    for field in demo.fields():
+    for field in own_demo.fields():
         assert field.name in labels
 
 
-def test_nothing_comes_from_elsewhere(demo: Demo, config: dict[str, Any]) -> None:
+def test_nothing_comes_from_elsewhere(own_demo: Demo, config: dict[str, Any]) -> None:
     assert not config["analytics_enabled"]
     assert config["stylesheets"] == []
 
