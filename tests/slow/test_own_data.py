@@ -157,9 +157,15 @@ def test_own_tests_and_lint_pass(
     if not stays:
         table.unlink()
         shutil.rmtree(project / "data/raw")
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
-    parallel = ("-q", "-n2", "--dist=loadfile")
-    run(installed.bin / "pytest", *parallel, "tests/unit", cwd=project, **threads)
+    tests = ("-q", "-n2", "--dist=loadfile", "tests/unit")
+    run(
+        installed.bin / "pytest",
+        *tests,
+        cwd=project,
+        OMP_NUM_THREADS="1",
+        OPENBLAS_NUM_THREADS="1",
+        POLARS_MAX_THREADS="1",
+    )
     run(installed.bin / "ruff", "check", cwd=project)
     run(installed.bin / "ruff", "format", "--check", cwd=project)
     run(installed.bin / "mypy", cwd=project)
