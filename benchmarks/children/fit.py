@@ -9,7 +9,7 @@ import time
 
 from flight_delays.config import load_config
 from flight_delays.models import train
-from flight_delays.models.estimators import GradientBoosting
+from flight_delays.models.gradient_boosting import ROUNDS, GradientBoosting
 from flight_delays.preprocess import processed
 
 how = sys.argv[1]
@@ -32,7 +32,6 @@ else:
         "force_row_wise": True,
         "verbosity": -1,
     }
-    rounds = params.pop("n_estimators")
     data = lgb.Dataset(x, y, categorical_feature=preprocessor.categorical, params={"verbosity": -1})
-    lgb.train(params, data, num_boost_round=rounds)
+    lgb.train(params, data, num_boost_round=ROUNDS)
 print(json.dumps({"seconds": time.perf_counter() - start, "rows": len(x)}))

@@ -58,7 +58,8 @@ class RunRecord(Record):
     columns: dict[str, Column]  # of the raw table, as the schema had them
     model: str  # a name in models/estimators.py
     design_matrix: bool  # whether it takes the design matrix; else the inputs as they are
-    params: dict[str, Any]
+    params: dict[str, Any]  # as they were set
+    found_params: dict[str, Any] = {}  # and what the validation rows added, such as the rounds
     baseline: BaselineRecord
     seed: int
     split: SplitRule

@@ -23,8 +23,9 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.models import estimators, explain, model_io, train
+from {{ cookiecutter.package_name }}.models import explain, model_io, train
 from {{ cookiecutter.package_name }}.models.explain import Explainer
+from {{ cookiecutter.package_name }}.models.interfaces import Estimator
 from {{ cookiecutter.package_name }}.models.model_io import ModelVersion
 from {{ cookiecutter.package_name }}.models.registry import (
     ModelRegistry,
@@ -329,7 +330,7 @@ class Own:
 
     design_matrix = False
 
-    def __init__(self, inner: estimators.Estimator) -> None:
+    def __init__(self, inner: Estimator) -> None:
         self.fit, self.predict, self.to_onnx = inner.fit, inner.predict, inner.to_onnx
 
 

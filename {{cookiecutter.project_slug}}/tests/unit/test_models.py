@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.models import estimators, onnx_export, train
+from {{ cookiecutter.package_name }}.models import onnx_export, train
+from {{ cookiecutter.package_name }}.models.gradient_boosting import GradientBoosting
+from {{ cookiecutter.package_name }}.models.interfaces import Settings
 from {{ cookiecutter.package_name }}.models.registry import find_version, versions
 from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
@@ -128,7 +130,7 @@ def test_float32_trees_take_every_branch_the_same(seed: int, gaps: bool, categor
     rows = np.column_stack([around, draw.integers(0, 20, len(around)), around]).astype(np.float32)
     np.testing.assert_allclose(exact.predict(rows), booster.predict(rows), rtol=1e-12)
     tested = np.concatenate([x, rows])
-    model = estimators.GradientBoosting(estimators.Settings("regression", 0, {}, 0, 1))
+    model = GradientBoosting(Settings("regression", 0, {}, 0, 1))
     model.model = onnx_export.exact_in_float32(booster.model_to_string())
     session = onnxruntime.InferenceSession(model.to_onnx())
     onnx = session.run(["prediction"], {"features": tested})[0][:, 0]

@@ -109,6 +109,16 @@ def test_own_table_runs_from_ingest_to_evaluate(
     assert written["prediction"].null_count() == 0
 
 
+@pytest.mark.parametrize(
+    "word", ["??", "? x", "?", ":", ": ~", "-", "- a", "~", "#", "&a", "a: b", "'", '"']
+)
+def test_any_word_can_be_read_again(folder: Path, word: str) -> None:
+    """As a value and as a column's name."""
+    table = {f"{word}n": [word, "b", "c"] * 100, "x": DRAW.normal(size=300)}
+    schema = scaffolded(pl.DataFrame(table | {"y": ["no", "yes"] * 150}), "y")
+    assert word in (schema.columns[f"{word}n"].values or ())
+
+
 def test_the_positive_class_is_named_and_comes_last(folder: Path) -> None:
     values = DRAW.permutation(["ja", "nein", "nein"] * 100)
     pl.DataFrame({"x": DRAW.normal(size=300), "y": values}).write_csv("table.csv")

@@ -158,7 +158,7 @@ def _schema_yaml(schema: Schema, guesses: dict[str, Guess], name: str) -> str:
             if value is None or value == "":
                 continue
             entry[key] = _flow(value) if isinstance(value, list) else value
-        columns[column] = entry
+        columns[_quoted(column)] = entry
         if guesses[column].note:
             entry.yaml_add_eol_comment(guesses[column].note, "role")
     document = CommentedMap(null_values=_flow(list(schema.null_values)), columns=columns)
@@ -174,9 +174,17 @@ def _flow(values: list[Any]) -> Any:
     """Return a list that YAML writes on one line."""
     from ruamel.yaml.comments import CommentedSeq
 
-    sequence = CommentedSeq(values)
+    sequence = CommentedSeq(map(_quoted, values))
     sequence.fa.set_flow_style()
     return sequence
+
+
+def _quoted(value: Any) -> Any:
+    """Return a value in quotes where ruamel would write a text that it cannot read again."""
+    from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+    leads = isinstance(value, str) and value.startswith(("?", ":"))
+    return SingleQuotedScalarString(value) if leads and "\n" not in value else value
 
 
 def _relative(file: Path) -> str:

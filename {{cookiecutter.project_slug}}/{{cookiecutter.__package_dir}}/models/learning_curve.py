@@ -11,7 +11,7 @@ from ..data import tables
 from ..preprocess import processed
 from ..preprocess.preprocessor import Preprocessor
 from ..preprocess.transforms import Floats
-from ..reports.results import LearningPoint
+from ..reports.results import LEARNING_ROUNDS, LearningPoint
 from ..utils.metrics import PRIMARY
 from ..utils.progress import progress
 from . import scoring, train
@@ -29,7 +29,8 @@ def learning_curve(
     """Train model and baseline on growing random parts and score them on validation rows.
 
     At most TRAINING_ROWS training rows and VALIDATION_ROWS validation rows are used; each part
-    holds the smaller ones. A part without a row of every class is left out.
+    holds the smaller ones. What early stopping found is kept to, up to LEARNING_ROUNDS. A part
+    without a row of every class is left out.
 
     Args:
         model: Whose estimator, parameters and baseline are fitted.
@@ -65,8 +66,10 @@ def learning_curve(
 def _both(model: ModelVersion, training: Train) -> tuple[Train, Train]:
     """Return how the version and its baseline were fitted."""
     metadata = model.metadata
+    found = {name: min(value, LEARNING_ROUNDS) for name, value in metadata.found_params.items()}
+    params = metadata.params | found
     return (
-        training.model_copy(update={"model": metadata.model, "params": metadata.params}),
+        training.model_copy(update={"model": metadata.model, "params": params}),
         training.model_copy(update={"model": metadata.baseline.model, "params": {}}),
     )
 

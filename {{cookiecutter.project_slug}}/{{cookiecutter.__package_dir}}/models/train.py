@@ -7,7 +7,7 @@ import pickle
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from ..preprocess.transforms import Floats
 from ..tracking import Interval
 from ..utils.random_seed import seed_everything
 from . import scoring
-from .estimators import ESTIMATORS, Estimator, Explainable, Settings, check_name
+from .estimators import ESTIMATORS, check_name
+from .interfaces import EarlyStopping, Estimator, Explainable, Settings
 from .model_io import (
     BASELINE,
     MODEL,
@@ -38,6 +39,8 @@ from .registry import new_version
 log = logging.getLogger(__name__)
 ONNX_TOLERANCE = 1e-5
 SMALL_CELLS = 1_000_000  # rows x inputs
+Set: TypeAlias = tuple[Floats, NDArray[np.float64]]  # inputs (n, k) and n targets
+Found: TypeAlias = tuple[Estimator, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ def run(config: Config, version: str | None = None) -> Trained:
         for split in ("train", "val")
     )
     log.info("training %s on %s rows x %s inputs", settings.model, *x.shape)
-    model, baseline = (fit(each, preprocessor, x, y) for each in (settings, baseline_of(settings)))
+    model, found = fit_until(settings, preprocessor, (x, y), (x_val, y_val))
+    baseline = fit(baseline_of(settings), preprocessor, x, y)
     y_pred, y_baseline = (predict(each, preprocessor, x_val) for each in (model, baseline))
     classes = preprocessor.classes
     interval = None if classes else conformal(y_val, y_pred, settings.interval_level)
@@ -83,6 +87,7 @@ def run(config: Config, version: str | None = None) -> Trained:
     explanation, extra = model.explanation() if isinstance(model, Explainable) else (None, {})
     half_width = None if interval is None else interval.half_width
     record = _origin(config, schema, preprocessor, summary) | {
+        "found_params": found,
         "design_matrix": model.design_matrix,
         "baseline": {
             "model": settings.baseline,
@@ -158,27 +163,48 @@ def fit(
         x: Array (n, k) of inputs, NaN where missing.
         y: n targets: numbers or class indices.
     """
+    model = _new(settings, preprocessor, x)
+    categorical = [] if model.design_matrix else preprocessor.categorical
+    model.fit(_inputs(model, preprocessor, x), y, categorical)
+    return model
+
+
+def fit_until(settings: Train, preprocessor: Preprocessor, training: Set, validation: Set) -> Found:
+    """Fit a model on transformed rows for as long as validation rows gain by it.
+
+    Args:
+        settings: As for `fit`; so are the arrays of a set.
+        preprocessor: The fitted transformation.
+        training: The rows to fit on.
+        validation: The rows that tell when to stop, where the model knows how to.
+
+    Returns:
+        The model, and the parameters that have been found: `fit` with them needs no validation.
+    """
+    x, y = training
+    model = _new(settings, preprocessor, x)
+    if not isinstance(model, EarlyStopping):
+        return fit(settings, preprocessor, x, y), {}
+    categorical = [] if model.design_matrix else preprocessor.categorical
+    x, x_val = (_inputs(model, preprocessor, each) for each in (x, validation[0]))
+    return model, model.fit_until(x, y, categorical, x_val, validation[1])
+
+
+def _new(settings: Train, preprocessor: Preprocessor, x: Floats) -> Estimator:
     # Below this more threads only wait for each other; the fitted model is the same.
     threads = 1 if settings.threads == 0 and x.size < SMALL_CELLS else settings.threads
-    model = ESTIMATORS[settings.model](
-        Settings(
-            preprocessor.task,
-            len(preprocessor.classes or ()),
-            settings.params,
-            settings.seed,
-            threads,
-        )
-    )
-    if model.design_matrix:
-        model.fit(preprocessor.design_matrix(x), y, [])
-    else:
-        model.fit(x, y, preprocessor.categorical)
-    return model
+    classes = len(preprocessor.classes or ())
+    values = Settings(preprocessor.task, classes, settings.params, settings.seed, threads)
+    return ESTIMATORS[settings.model](values)
+
+
+def _inputs(model: Estimator, preprocessor: Preprocessor, x: Floats) -> Floats:
+    return preprocessor.design_matrix(x) if model.design_matrix else x
 
 
 def predict(model: Estimator, preprocessor: Preprocessor, x: Floats) -> NDArray[np.float64]:
     """Return (n, classes) probabilities or n predictions for transformed rows (n, k)."""
-    return model.predict(preprocessor.design_matrix(x) if model.design_matrix else x)
+    return model.predict(_inputs(model, preprocessor, x))
 
 
 def conformal(y_true: NDArray[np.float64], y_pred: NDArray[np.float64], level: float) -> Interval:

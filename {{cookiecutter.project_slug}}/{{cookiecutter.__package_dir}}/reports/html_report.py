@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ..data.schema import Schema
 from ..utils.bootstrap import Estimate
 from ..utils.metrics import METRICS
-from .results import MOST_CURVES, Evaluation, Slice
+from .results import LEARNING_ROUNDS, MOST_CURVES, Evaluation, Slice
 from .style import interval, number
 from .templates import load_template
-from .wording import sentence
+from .wording import parameters, sentence
 
 TITLES = {True: "Better than the baseline", False: "Worse than the baseline", None: "Not shown"}
 TONES = {True: "good", False: "bad", None: "open"}
@@ -129,8 +129,7 @@ def _facts(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
 
 def _details(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     metadata = evaluation.metadata
-    params = metadata.params
-    yield "Parameters", ", ".join(f"{k} = {v}" for k, v in params.items()) or "the model's defaults"
+    yield "Parameters", parameters(metadata)
     yield "Seed", str(metadata.seed)
     if evaluation.classes is not None:
         yield "Classes", ", ".join(evaluation.classes)
@@ -181,5 +180,6 @@ def _text(name: str, evaluation: Evaluation) -> str:
         "rows, five times. Inputs that say the same share their importance, so a small bar does "
         "not mean that a column is useless.",
         "learning_curve": "If the model's line still rises (or falls, where lower is better) at "
-        "the right end, more data would help. Scored on validation rows.",
+        "the right end, more data would help. Scored on validation rows, with at most "
+        f"{LEARNING_ROUNDS} rounds of boosting.",
     }[name]

@@ -21,7 +21,7 @@ from ..utils.metrics import METRICS
 from .results import Evaluation
 from .style import interval, number
 from .templates import load_template
-from .wording import sentence
+from .wording import parameters, sentence
 
 MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*(?=\r?$)", re.MULTILINE)
 FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -162,12 +162,11 @@ def _skeleton(target: str) -> str:
 def _details(evaluation: Evaluation, schema: Schema) -> str:
     metadata = evaluation.metadata
     commit = metadata.commit
-    params = ", ".join(f"{k} = {v}" for k, v in metadata.params.items())
     lines = [
         ("Version", f"{evaluation.version}, trained {metadata.created}"),
         ("Predicts", f"{evaluation.target}: {schema.columns[evaluation.target].description}"),
         ("Type", f"{evaluation.task}, {metadata.model}"),
-        ("Parameters", params or "the defaults of the model"),
+        ("Parameters", parameters(metadata)),
         ("Seed", str(metadata.seed)),
         ("Commit", f"{commit}{' with uncommitted changes' * bool(metadata.dirty)}"),
     ]

@@ -10,6 +10,7 @@ from ..tracking import RunRecord
 from ..utils.bootstrap import Comparison, Estimate, is_better
 from ..utils.metrics import METRICS, CalibrationBin
 
+LEARNING_ROUNDS = 100  # of boosting at most, in each point of the learning curve
 MOST_CURVES = 8  # classes with curves of their own; style.CLASS_COLORS has as many
 
 

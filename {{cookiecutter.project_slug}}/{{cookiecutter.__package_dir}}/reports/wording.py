@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from ..tracking import RunRecord
 from ..utils.metrics import METRICS
 from .results import Evaluation
 from .style import interval, number
@@ -30,6 +31,14 @@ def sentence(evaluation: Evaluation) -> str:
         f"The model is {verb}: {label} {number(comparison.model.value)}{unit} against "
         f"{number(comparison.baseline.value)}{unit} ({gap})."
     )
+
+
+def parameters(record: RunRecord) -> str:
+    """Name the parameters that a model was given, and those that its training found."""
+    named = [f"{name} = {value}" for name, value in record.params.items()]
+    found = record.found_params.items()
+    named += [f"{name} = {value} (found on the validation rows)" for name, value in found]
+    return ", ".join(named) or "the defaults of the model"
 
 
 def lines(evaluation: Evaluation) -> Iterator[str]:

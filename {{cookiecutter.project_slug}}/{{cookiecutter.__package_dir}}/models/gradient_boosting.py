@@ -1,0 +1,158 @@
+"""LightGBM: trees, as many as the validation rows ask for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from . import onnx_export
+from .interfaces import Doubles, Floats, Settings, check_params
+from .model_io import TREES, Explanation
+
+ROUNDS = 100  # where neither settings nor validation rows tell
+MOST_ROUNDS = 1000
+PATIENCE = 50  # rounds
+SLACK = 0.001  # share of the gain that may be left for fewer trees
+
+
+class GradientBoosting:
+    """LightGBM on the inputs as they are, with the same trees in Python and in ONNX."""
+
+    design_matrix = False
+    # Small trees in small steps, and the validation rows tell how many (docs/own_model.md). Splits
+    # that name few categories learn less noise, and serve several times as fast.
+    defaults: Mapping[str, Any] = {
+        "learning_rate": 0.06,
+        "num_leaves": 15,
+        "max_cat_threshold": 4,
+    }
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.center, self.spread = 0.0, 1.0
+        self.model = ""  # LightGBM's text format
+
+    def fit(self, x: Floats, y: Doubles, categorical: Sequence[int]) -> None:
+        """Fit `n_estimators` trees; a regression target is standardized first."""
+        params, rounds, _ = self._params()
+        booster, _ = self._train(params, rounds or ROUNDS, x, y, categorical)
+        self._keep(booster, rounds or ROUNDS)
+
+    def fit_until(
+        self, x: Floats, y: Doubles, categorical: Sequence[int], x_val: Floats, y_val: Doubles
+    ) -> dict[str, Any]:
+        """Add trees until PATIENCE of them have not made the validation loss smaller.
+
+        As few are kept as reach all but a thousandth of what the best number gains: the last ones
+        gain next to nothing, and each costs time whenever a row is predicted. Settings that fix
+        the number of trees are obeyed.
+
+        Returns:
+            `n_estimators`, where it was found.
+        """
+        params, rounds, patience = self._params()
+        if (rounds and not patience) or params["boosting"] != "gbdt":  # others weigh trees anew
+            self.fit(x, y, categorical)
+            return {}
+        params |= {"early_stopping_round": patience or PATIENCE, "first_metric_only": True}
+        validation = x_val, y_val
+        booster, losses = self._train(params, rounds or MOST_ROUNDS, x, y, categorical, validation)
+        enough = min(losses) + SLACK * (losses[0] - min(losses))
+        found = 1 + next(i for i, loss in enumerate(losses) if loss <= enough)
+        self._keep(booster, found)
+        return {"n_estimators": found}
+
+    def _params(self) -> tuple[dict[str, Any], int | None, int | None]:
+        """Return LightGBM's parameters, and what is set of rounds and of early stopping."""
+        import lightgbm as lgb
+
+        given, classes = dict(self.settings.params), self.settings.classes
+        aliases = lgb.basic._ConfigAliases._get_all_param_aliases()
+        known = {name for names in aliases.values() for name in names} | {*aliases, "n_estimators"}
+        check_params("LightGBM", given, known)
+
+        def take(name: str) -> Any:
+            """Take a parameter out, by whichever of its names it is given."""
+            values = [given.pop(one) for one in {name, *aliases[name]} & given.keys()]
+            return values[0] if values else None
+
+        rounds, patience = take("num_iterations"), take("early_stopping_round")
+        objective: dict[str, Any] = {"objective": "regression"}
+        if self.settings.task == "classification":
+            objective = {"objective": "binary"}
+            if classes > 2:
+                objective = {"objective": "multiclass", "num_class": classes}
+        params = {**self.defaults, **objective, "boosting": take("boosting") or "gbdt", **given}
+        params |= {
+            "seed": self.settings.seed,
+            "num_threads": self.settings.threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+        return params, rounds, patience
+
+    def _train(
+        self,
+        params: dict[str, Any],
+        rounds: int,
+        x: Floats,
+        y: Doubles,
+        categorical: Sequence[int],
+        validation: tuple[Floats, Doubles] | None = None,
+    ) -> tuple[Any, list[float]]:
+        """Fit the trees, and return LightGBM's object and the validation loss after each round."""
+        import lightgbm as lgb
+
+        if self.settings.task == "regression":
+            self.center, self.spread = float(y.mean()), float(y.std()) or 1.0
+        losses: list[float] = []
+
+        def record(environment: Any) -> None:
+            _, _, value, higher_is_better = environment.evaluation_result_list[0][:4]
+            losses.append(-value if higher_is_better else value)
+
+        data = lgb.Dataset(
+            x, self._scaled(y), categorical_feature=list(categorical), params={"verbosity": -1}
+        )
+        others: dict[str, Any] = {}
+        if validation is not None:
+            x_val, y_val = validation
+            others["valid_sets"] = [data.create_valid(x_val, self._scaled(y_val))]
+            others["callbacks"] = [record]
+        try:
+            return lgb.train(params, data, num_boost_round=rounds, **others), losses
+        except lgb.basic.LightGBMError as error:
+            raise UserError(f"LightGBM refused to train: {error}; see train.params", 2) from None
+
+    def _scaled(self, y: Doubles) -> Doubles:
+        return (y - self.center) / self.spread
+
+    def _keep(self, booster: Any, rounds: int) -> None:
+        text = booster.model_to_string(num_iteration=rounds)
+        self.model = onnx_export.exact_in_float32(text)
+
+    def predict(self, x: Floats) -> Doubles:
+        """Return (n, c) probabilities, or n predictions."""
+        threads = self.settings.threads
+        raw = np.asarray(self.booster().predict(x, num_threads=threads), dtype=np.float64)
+        if self.settings.task == "regression":
+            return raw * self.spread + self.center
+        return np.column_stack([1 - raw, raw]) if self.settings.classes == 2 else raw
+
+    def booster(self) -> Any:
+        """Return LightGBM's own object."""
+        import lightgbm as lgb
+
+        return lgb.Booster(model_str=self.model)
+
+    def explanation(self) -> tuple[Explanation, dict[str, bytes]]:
+        """Keep the text model, and what the regression target was standardized with."""
+        how = Explanation(method="trees", center=self.center, spread=self.spread)
+        return how, {TREES: self.model.encode()}
+
+    def to_onnx(self) -> bytes:
+        """Return the trees as one TreeEnsemble node."""
+        scale = (self.center, self.spread) if self.settings.task == "regression" else None
+        return onnx_export.from_lightgbm(self.booster(), max(1, self.settings.classes), scale)
