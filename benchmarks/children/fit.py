@@ -8,7 +8,7 @@ import sys
 import time
 
 from flight_delays.config import load_config
-from flight_delays.models import train
+from flight_delays.models import fitting
 from flight_delays.models.gradient_boosting import ROUNDS, GradientBoosting
 from flight_delays.preprocess import processed
 
@@ -19,7 +19,7 @@ preprocessor, _ = processed.load(folder)
 x, y = processed.arrays(processed.read_set(folder, "train"), preprocessor)
 start = time.perf_counter()
 if how == "ours":
-    train.fit(config.train, preprocessor, x, y)
+    fitting.fit(config.train, preprocessor, x, y)
 else:
     import lightgbm as lgb
 

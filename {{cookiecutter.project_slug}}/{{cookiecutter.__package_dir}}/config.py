@@ -107,6 +107,9 @@ class Train(Section):
     interval_level: Fraction = Field(
         default=0.9, description="regression: coverage of the interval"
     )
+    refit: bool = Field(
+        default=True, description="serve the model fitted again on all rows that have a target"
+    )
     params: dict[str, Any] = Field(default={}, description="passed on to the model")
 
 

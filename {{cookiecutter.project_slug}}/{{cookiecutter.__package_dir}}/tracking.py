@@ -47,6 +47,13 @@ class Interval(Record):
     half_width: float
 
 
+class RefitRecord(Record):
+    """The served model, where it was fitted again on all rows after its recipe was measured."""
+
+    rows: int  # train, val and test
+    interval: Interval | None  # from the recipe's residuals on rows it has not learned from
+
+
 class RunRecord(Record):
     """A training run, as report, model card and experiment tracking show it."""
 
@@ -70,7 +77,8 @@ class RunRecord(Record):
     preprocessor_hash: str
     data: DataRecord
     metrics: dict[str, float]  # on the validation rows
-    interval: Interval | None  # None for classification
+    interval: Interval | None  # of the recipe, from val; None for classification
+    refit: RefitRecord | None = None  # None: the recipe itself is served
     threshold: float  # two classes: from this probability on it is the positive class
     packages: dict[str, str]
 

@@ -23,7 +23,7 @@ from {{ cookiecutter.package_name }}.config import Config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.models import explain, model_io, train
+from {{ cookiecutter.package_name }}.models import explain, fitting, model_io, train
 from {{ cookiecutter.package_name }}.models.explain import Explainer
 from {{ cookiecutter.package_name }}.models.interfaces import Estimator
 from {{ cookiecutter.package_name }}.models.model_io import ModelVersion
@@ -339,8 +339,8 @@ def test_a_model_without_contributions(trained: SimpleNamespace, tmp_path: Path)
     x, y = processed.arrays(
         processed.read_set(trained.config.paths.processed, "train"), preprocessor
     )
-    own = Own(train.fit(train.baseline_of(trained.config.train), preprocessor, x, y))
-    onnx, predictor = train.export(own, preprocessor, [x])
+    own = Own(fitting.fit(fitting.baseline_of(trained.config.train), preprocessor, x, y))
+    onnx, predictor = fitting.export(own, preprocessor, [x])
     golden_rows = [train.golden_row(predictor, g.row) for g in trained.model.metadata.golden]
     record = trained.model.metadata.model_dump(exclude={"version", "files"})
     record |= {"design_matrix": False, "golden": golden_rows, "explanation": None}

@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }}.config import Config, load_config
 from {{ cookiecutter.package_name }}.data import ingest
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.models import onnx_export, train
+from {{ cookiecutter.package_name }}.models import fitting, onnx_export, train
+from {{ cookiecutter.package_name }}.models.estimators import ESTIMATORS, Linear
 from {{ cookiecutter.package_name }}.models.gradient_boosting import GradientBoosting
-from {{ cookiecutter.package_name }}.models.interfaces import Settings
+from {{ cookiecutter.package_name }}.models.interfaces import Doubles, Floats, Settings
 from {{ cookiecutter.package_name }}.models.registry import find_version, versions
 from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
@@ -82,6 +83,74 @@ def test_every_model_and_task(project: Make, target: str, name: str) -> None:
     assert len(rows) == pipeline.GOLDEN_ROWS
 
 
+def arrays(config: Config, split: str) -> fitting.Set:
+    preprocessor, _ = processed.load(config.paths.processed)
+    return processed.arrays(processed.read_set(config.paths.processed, split), preprocessor)
+
+
+@pytest.mark.parametrize("target", ["two", "number"])
+def test_the_recipe_is_measured_and_the_refit_is_served(project: Make, target: str) -> None:
+    config, result = trained_on(project, target)
+    model = find_version(config.paths.models)
+    metadata, refit = model.metadata, model.metadata.refit
+    counts = metadata.data.rows
+    assert refit is not None
+    assert refit.rows == counts.train + counts.val + counts.test
+    sets = [arrays(config, split) for split in ("train", "val", "test")]
+    alone = fitting.fit(config.train, model.preprocessor, *sets[0])
+    together = [np.concatenate(part) for part in zip(*sets, strict=True)]
+    again = fitting.fit(config.train, model.preprocessor, *together)
+    x, y = sets[1]
+    scale = max(1.0, float(np.abs(y).max())) * 1e-5
+    for expected, predictor in ((alone, model.recipe), (again, model.predictor)):
+        np.testing.assert_allclose(
+            predictor.predict(x), fitting.predict(expected, model.preprocessor, x), atol=scale
+        )
+    assert np.abs(model.recipe.predict(x) - model.predictor.predict(x)).max() > scale
+    if target == "number":
+        assert result.metrics["mae"] == pytest.approx(np.abs(model.recipe.predict(x) - y).mean())
+        assert metadata.interval is not None
+        assert refit.interval is not None
+        errors = [np.abs(model.recipe.predict(a) - b) for a, b in sets[1:]]
+        for interval, residuals in (
+            (metadata.interval, errors[0]),
+            (refit.interval, np.concatenate(errors)),
+        ):
+            half = fitting.conformal(residuals, np.zeros(len(residuals)), 0.9).half_width
+            assert interval.half_width == pytest.approx(half, rel=1e-4)
+        assert model.half_width == refit.interval.half_width
+
+
+def test_without_refit_the_recipe_is_served(project: Make) -> None:
+    config, _ = trained_on(project, "number", **{"train.refit": False})
+    model = find_version(config.paths.models)
+    assert model.metadata.refit is None
+    assert model.recipe is model.predictor
+    assert "recipe.onnx" not in model.metadata.files
+    assert model.metadata.interval is not None
+    assert model.half_width == model.metadata.interval.half_width
+
+
+class Spoilt(Linear):
+    """Learns the opposite from more rows than the training set has."""
+
+    most_rows = 400
+
+    def fit(self, x: Floats, y: Doubles, categorical: Sequence[int]) -> None:
+        super().fit(x, y, categorical)
+        if len(x) > self.most_rows:
+            self.weights = -self.weights
+
+
+def test_a_refit_that_is_worse_is_left(
+    project: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(ESTIMATORS, "spoilt", Spoilt)
+    config, _ = trained_on(project, "two", **{"train.model": "spoilt", "train.params": {}})
+    assert find_version(config.paths.models).metadata.refit is None
+    assert "fitted again on all rows the model is worse" in caplog.text
+
+
 def test_two_trainings_agree(project: Make) -> None:
     config, _ = trained_on(project, "two")
     train.run(config)
@@ -104,10 +173,10 @@ def test_shuffled_target_scores_like_the_baseline(project: Make) -> None:
 
 def test_conformal_interval_covers(project: Make) -> None:
     residual = DRAW.normal(size=4000)
-    y, half = np.zeros(2000), train.conformal(residual[:2000], np.zeros(2000), 0.9).half_width
+    y, half = np.zeros(2000), fitting.conformal(residual[:2000], np.zeros(2000), 0.9).half_width
     covered = np.mean(np.abs(residual[2000:] - y) <= half)
     assert 0.87 < covered < 0.93
-    assert train.conformal(np.array([1.0, 3.0]), np.zeros(2), 0.9).half_width == 3.0
+    assert fitting.conformal(np.array([1.0, 3.0]), np.zeros(2), 0.9).half_width == 3.0
 
 
 @settings(max_examples=25)
@@ -142,13 +211,13 @@ def test_a_wrong_export_is_refused(trained: SimpleNamespace) -> None:
     x, y = processed.arrays(
         processed.read_set(trained.config.paths.processed, "train"), preprocessor
     )
-    settings = train.baseline_of(trained.config.train)
-    model = train.fit(settings, preprocessor, x, y)
+    settings = fitting.baseline_of(trained.config.train)
+    model = fitting.fit(settings, preprocessor, x, y)
     changed = y + 1 if preprocessor.classes is None else 1 - y
-    other = train.fit(settings, preprocessor, x, changed)
+    other = fitting.fit(settings, preprocessor, x, changed)
     model.to_onnx = other.to_onnx  # type: ignore[method-assign]
     with pytest.raises(UserError, match="predicts something else"):
-        train.export(model, preprocessor, [x])
+        fitting.export(model, preprocessor, [x])
 
 
 @pytest.mark.parametrize(
@@ -215,8 +284,8 @@ def test_metadata_says_where_the_model_comes_from(trained: SimpleNamespace) -> N
     assert metadata.data.sha256 == raw[0]["sha256"]
     assert metadata.config_hash == train.config_hash(trained.config)
     assert metadata.packages.keys() >= {"lightgbm", "numpy", "onnxruntime"}
-    names = {"model.pkl", "model.onnx", "model.txt", "baseline.onnx", "preprocessor.json"}
-    assert set(metadata.files) == names
+    estimators = {"model.pkl", "model.onnx", "model.txt", "recipe.onnx", "baseline.onnx"}
+    assert set(metadata.files) == estimators | {"preprocessor.json"}
     assert metadata.model_dump().keys() >= {"commit", "dirty", "created", "seed", "metrics"}
 
 

@@ -49,13 +49,16 @@ def rewrite(config: Config, version: str, **changes: Any) -> None:
 def without_skill(config: Config, version: str) -> None:
     """Put the baseline in the model's place."""
     model = find_version(config.paths.models, version)
-    shutil.copy(model.folder / "baseline.onnx", model.folder / "model.onnx")
+    for name in ("model.onnx", "recipe.onnx"):
+        shutil.copy(model.folder / "baseline.onnx", model.folder / name)
     golden = [
         {"row": one.row, "prediction": model.baseline.predict_row(row)}
         for one in model.metadata.golden
         for row in [model.preprocessor.parse_row(one.row)]
     ]
-    files = model.metadata.files | {"model.onnx": sha256(model.folder / "model.onnx")}
+    files = model.metadata.files | {
+        name: sha256(model.folder / name) for name in ("model.onnx", "recipe.onnx")
+    }
     design_matrix = model.metadata.baseline.design_matrix
     rewrite(config, version, golden=golden, files=files, design_matrix=design_matrix)
 

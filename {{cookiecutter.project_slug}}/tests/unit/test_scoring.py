@@ -17,7 +17,7 @@ Arrays = tuple[NDArray[np.float64], NDArray[np.float64]]
 def test_metrics_are_those_of_the_test_rows(trained: SimpleNamespace) -> None:
     frame = processed.read_set(trained.config.paths.processed, "test")
     x, y_true = processed.arrays(frame, trained.model.preprocessor)
-    y_pred = trained.model.predictor.predict(x)
+    y_pred = trained.model.recipe.predict(x)
     metrics = trained.evaluation.metrics
     assert trained.evaluation.rows == len(y_true)
     if classes := trained.model.preprocessor.classes:

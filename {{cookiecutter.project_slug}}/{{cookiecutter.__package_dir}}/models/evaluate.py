@@ -1,4 +1,4 @@
-"""Measure a version on the test rows, beside its baseline: all numbers, and nothing is drawn."""
+"""Measure a version's recipe on the test rows, beside its baseline: all numbers, nothing drawn."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -69,7 +69,7 @@ def read_test(
     with progress("predict the test set", rows, "rows") as bar:
         for frame in tables.iter_batches(path, batch_rows, columns=columns):
             x, y = processed.arrays(frame, preprocessor)
-            predicted = model.predictor.predict(x), model.baseline.predict(x)
+            predicted = model.recipe.predict(x), model.baseline.predict(x)
             inside = sample[(sample >= start) & (sample < start + len(y))] - start
             batches.append((y, *predicted, x[:, positions], x[inside]))
             moments += _moments(frame, preprocessor.time)
@@ -77,7 +77,7 @@ def read_test(
             bar.update(len(y))
     y_true, y_pred, baseline, values, sample_x = map(np.concatenate, zip(*batches, strict=True))
     y_pred, baseline, values = (one.astype(np.float64) for one in (y_pred, baseline, values))
-    half_width = model.half_width
+    half_width = None if (interval := model.metadata.interval) is None else interval.half_width
     return TestSet(
         Predictions(preprocessor.classes, y_true, y_pred, baseline, settings.threshold, half_width),
         columns={name: values[:, i] for i, name in enumerate(settings.slices)},
@@ -130,7 +130,7 @@ def measure(
         slices=parts,
         left_out=left_out,
         importance=importance.permutation_importance(
-            model.predictor, test.x, test.y_true, primary, settings.threshold, seed
+            model.recipe, test.x, test.y_true, primary, settings.threshold, seed
         ),
         importance_rows=len(test.x),
     )

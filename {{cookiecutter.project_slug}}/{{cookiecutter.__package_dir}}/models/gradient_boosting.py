@@ -74,8 +74,9 @@ class GradientBoosting:
 
         def take(name: str) -> Any:
             """Take a parameter out, by whichever of its names it is given."""
-            values = [given.pop(one) for one in {name, *aliases[name]} & given.keys()]
-            return values[0] if values else None
+            names = sorted({name, *aliases[name]} & given.keys(), key="n_estimators".__eq__)
+            values = [given.pop(one) for one in names]  # what `fit_until` has found comes last
+            return values[-1] if values else None
 
         rounds, patience = take("num_iterations"), take("early_stopping_round")
         objective: dict[str, Any] = {"objective": "regression"}

@@ -14,7 +14,7 @@ from ..preprocess.transforms import Floats
 from ..reports.results import LEARNING_ROUNDS, LearningPoint
 from ..utils.metrics import PRIMARY
 from ..utils.progress import progress
-from . import scoring, train
+from . import fitting, scoring
 from .model_io import ModelVersion
 
 Array = NDArray[np.float64]
@@ -56,8 +56,8 @@ def learning_curve(
                 continue
             pair = []
             for one in _both(model, training):
-                fitted = train.fit(one, preprocessor, x[rows], y[rows])
-                y_pred = train.predict(fitted, preprocessor, val_x)
+                fitted = fitting.fit(one, preprocessor, x[rows], y[rows])
+                y_pred = fitting.predict(fitted, preprocessor, val_x)
                 pair.append(scoring.values(classes, val_y, y_pred, None, settings.threshold))
             points.append(_point(len(rows), preprocessor.task, *pair))
     return points

@@ -22,7 +22,8 @@ from .predictor import Predictor
 
 # The files of a version.
 METADATA = "metadata.json"  # a `Metadata`, with the SHA-256 of all others
-MODEL = "model.onnx"  # the estimator: from the preprocessor's inputs to predictions
+MODEL = "model.onnx"  # what is served: from the preprocessor's inputs to predictions
+RECIPE = "recipe.onnx"  # the same, fitted on the training rows only: what is measured
 PREPROCESSOR = "preprocessor.json"  # from raw columns to inputs
 BASELINE = "baseline.onnx"
 PICKLE = "model.pkl"  # for work in Python; nothing that serves reads it
@@ -108,8 +109,15 @@ class ModelVersion:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """The model, ready to predict."""
+        """The served model, ready to predict."""
         return Predictor(self.preprocessor, self.folder / MODEL, self.metadata.design_matrix)
+
+    @cached_property
+    def recipe(self) -> Predictor:
+        """The model as it was fitted on the training rows alone: what is measured and compared."""
+        if self.metadata.refit is None:
+            return self.predictor
+        return Predictor(self.preprocessor, self.folder / RECIPE, self.metadata.design_matrix)
 
     @cached_property
     def baseline(self) -> Predictor:
@@ -117,10 +125,11 @@ class ModelVersion:
         design_matrix = self.metadata.baseline.design_matrix
         return Predictor(self.preprocessor, self.folder / BASELINE, design_matrix)
 
-    @property
+    @cached_property
     def half_width(self) -> float | None:
         """Regression: half the width of the prediction interval, in the target's unit."""
-        interval = self.metadata.interval
+        refit = self.metadata.refit
+        interval = self.metadata.interval if refit is None else refit.interval
         return None if interval is None else interval.half_width
 
 

@@ -1,4 +1,4 @@
-"""Raw rows that no version to be compared has learned from, and what each predicts for them."""
+"""Raw rows that no recipe to be compared has learned from, and what each predicts for them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ def read_unseen_rows(
         The rows that have a target, and both predictions.
     """
     models = [candidate] if champion is None else [candidate, champion]
-    reference = candidate.baseline if champion is None else champion.predictor
+    reference = candidate.baseline if champion is None else champion.recipe
     columns = candidate.metadata.columns
     names = [name for name in slices if name in columns]
     targets: list[NDArray[np.float64]] = []
@@ -57,7 +57,7 @@ def read_unseen_rows(
         if unseen.any():
             keep = pl.Series(unseen)
             targets.append(y_true[unseen])
-            pair = (candidate.predictor, typed[0]), (reference, typed[-1])
+            pair = (candidate.recipe, typed[0]), (reference, typed[-1])
             ours, theirs = (predictor.predict_frame(rows.filter(keep)) for predictor, rows in pair)
             predictions.append((ours, theirs))
             groups.append(typed[0].filter(keep).select(pl.col(names).cast(pl.String)))

@@ -11,7 +11,7 @@ from ..utils.metrics import METRICS
 from .results import LEARNING_ROUNDS, MOST_CURVES, Evaluation, Slice
 from .style import interval, number
 from .templates import load_template
-from .wording import parameters, sentence
+from .wording import parameters, sentence, served
 
 TITLES = {True: "Better than the baseline", False: "Worse than the baseline", None: "Not shown"}
 TONES = {True: "good", False: "bad", None: "open"}
@@ -120,6 +120,7 @@ def _facts(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     yield "Commit", f"{commit[:12]}{dirty}" if commit else "none (not in a git repository)"
     yield "Data", f"{data.source}, SHA-256 {data.sha256[:12]}"
     yield "Rows", f"train {rows.train:,}, validation {rows.val:,}, test {rows.test:,}"
+    yield "Served", served(metadata)
     if data.missing_target:
         yield "Left out", f"{data.missing_target:,} rows without a target"
     if evaluation.period is not None:

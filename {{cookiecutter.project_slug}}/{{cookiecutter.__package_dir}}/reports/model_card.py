@@ -21,7 +21,7 @@ from ..utils.metrics import METRICS
 from .results import Evaluation
 from .style import interval, number
 from .templates import load_template
-from .wording import parameters, sentence
+from .wording import parameters, sentence, served
 
 MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*(?=\r?$)", re.MULTILINE)
 FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -167,6 +167,7 @@ def _details(evaluation: Evaluation, schema: Schema) -> str:
         ("Predicts", f"{evaluation.target}: {schema.columns[evaluation.target].description}"),
         ("Type", f"{evaluation.task}, {metadata.model}"),
         ("Parameters", parameters(metadata)),
+        ("Served", served(metadata)),
         ("Seed", str(metadata.seed)),
         ("Commit", f"{commit}{' with uncommitted changes' * bool(metadata.dirty)}"),
     ]

@@ -41,6 +41,16 @@ def parameters(record: RunRecord) -> str:
     return ", ".join(named) or "the defaults of the model"
 
 
+def served(record: RunRecord) -> str:
+    """Say what is served, where it is not quite what was measured."""
+    if record.refit is None:
+        return "what is measured here"
+    return (
+        f"what is measured here, fitted again on all {record.refit.rows:,} rows that have a target; "
+        f"the numbers are of the model that knows the {record.data.rows.train:,} training rows only"
+    )
+
+
 def lines(evaluation: Evaluation) -> Iterator[str]:
     """Yield the evaluation as a few lines of text."""
     width = max(map(len, evaluation.metrics), default=0)
