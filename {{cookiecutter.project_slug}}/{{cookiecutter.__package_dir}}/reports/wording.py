@@ -46,7 +46,7 @@ def served(record: RunRecord) -> str:
     if record.refit is None:
         return "what is measured here"
     return (
-        f"what is measured here, fitted again on all {record.refit.rows:,} rows that have a target; "
+        f"what is measured here, fitted again on all {record.refit.rows:,} rows with a target; "
         f"the numbers are of the model that knows the {record.data.rows.train:,} training rows only"
     )
 
