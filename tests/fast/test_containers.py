@@ -78,9 +78,9 @@ def dockerfile_faults(text: str, project: Path) -> Iterator[str]:
         if base not in (*stages(text), "${PYTHON_IMAGE}"):
             yield f"{name} starts from {base}"
         runs = " ".join(arguments(stage, "RUN"))
-        if "libgomp1" in runs and name != "train":
+        if "libgomp1" in runs and name != "base-lightgbm":
             yield f"{name} has libgomp1"
-        if "requirements.in" in " ".join(arguments(stage, "RUN")) and name != "build-train":
+        if "requirements.in" in runs and name != "build-train":
             yield f"{name} installs what training needs"
         for install in re.findall(r"pip install[^&]*", runs):
             if not re.search(r"--constraint constraints\.txt|--no-deps|--require-hashes", install):
@@ -91,6 +91,17 @@ def dockerfile_faults(text: str, project: Path) -> Iterator[str]:
                     yield f"{name} has a secret: {word} {rest}"
         if arguments(stage, "ADD"):
             yield f"{name} adds from anywhere"
+    lineage = {"serve"}
+    for name, stage in reversed(stages(text).items()):
+        if name in lineage:
+            lineage.add(stage[0][1].split()[0])
+            lineage |= {
+                rest.split("=")[1].split()[0]
+                for rest in arguments(stage, "COPY")
+                if rest.startswith("--from=")
+            }
+    if lineage - {"${PYTHON_IMAGE}"} != {"serve", "base", "build-serve", "build", "package"}:
+        yield f"serve is made from {sorted(lineage)}"
     for name, stage in images(text).items():
         yield from image_faults(name, stage, project)
 
@@ -261,6 +272,8 @@ PLANTED = [
         "COPY .env .env",
         ".env is copied, but is in no clean clone",
     ),
+    (0, "FROM base AS serve", "FROM base-lightgbm AS serve", "serve is made from"),
+    (0, "--from=build-serve", "--from=build-train", "serve is made from"),
     (0, 'requirements-serve.txt "', 'requirements.in "', "installs what training needs"),
     (1, "*\n", "", "everything is let in"),
     (1, "!configs\n", "!configs\n!.env\n", ".env is let in"),
@@ -276,8 +289,8 @@ PLANTED = [
     (2, "cap_drop: [ALL]", "cap_drop: [NET_RAW]", "cap_drop is not ['ALL']"),
     (2, "no-new-privileges:true", "no-new-privileges:false", "may gain privileges"),
     (2, "        pids: 256\n", "", "takes what it likes"),
-    (2, "./models:/app/models:ro", "./models:/app/models", "may write to ./models"),
-    (2, "./models:/app/models:ro", "/var/run/docker.sock:/s", "a container reaches its host"),
+    (2, "./models:/project/models:ro", "./models:/app/models", "may write to ./models"),
+    (2, "./models:/project/models:ro", "/var/run/docker.sock:/s", "a container reaches its host"),
     (2, "target: serve", "target: server", "no image server"),
     (2, "flight-delays:serve", "flight-delays:latest", "which image is flight-delays:latest?"),
     (2, "  api:\n    <<", "  api:\n    profiles: [x]\n    <<", "starts no API"),
