@@ -48,11 +48,11 @@ def project(bake: Baker) -> Iterator[Path]:
         pytest.skip(f"NOT CHECKED, images are neither built nor run: {reason}")
     project = bake.anew()
     run("make", "docker", cwd=project)
-    train = ("docker", "run", *LOCKED, "--user", f"{os.getuid()}:{os.getgid()}")
-    train += (f"--volume={project}:/project",)
+    user = f"--user={os.getuid()}:{os.getgid()}"
+    train = ("docker", "run", *LOCKED, user, f"--volume={project}:/project")
     run(*train, "flight-delays:train", cwd=project)
-    env = ("--entrypoint=python", "flight-delays:train", "scripts/make_env.py")
-    run(*train, *env, cwd=project)
+    script = ("--entrypoint=python", "flight-delays:train", "scripts/make_env.py")
+    run(*train, *script, cwd=project)
     yield project
     run(*compose("down", "--volumes"), cwd=project)
 
