@@ -37,7 +37,7 @@ IMPORT_NAMES = set(
     antlr4 attr cfnlint dateutil dotenv engineio git google graphql grimp importlinter
     ipykernel_launcher isympy jsonpatch_cli jupyter markdown_it mpl_toolkits multipart mypyc
     opentelemetry pip pkg_resources py pylab pytest_locust rpds ruamel setuptools sklearn socketio
-    websocket wheel yaml zmq zope
+    websocket wheel xdist yaml zmq zope
     """.split()
 )
 # Folders of the project, and modules that Python or pytest would import in place of the package.
