@@ -89,16 +89,20 @@ def test_an_interrupted_evaluation_leaves_the_former_one(
 ) -> None:
     config = project(three_kinds, "kind")
     evaluation = run_all(config)
+    decided = evaluation.folder / "decision.json"
+    decided.write_text("{}", encoding="utf-8")
     before = {path.name: path.read_bytes() for path in evaluation.folder.iterdir()}
 
     def fail(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluating, "write_json", fail)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(evaluating, "write_json", fail)
         evaluating.run(config)
     assert {path.name: path.read_bytes() for path in evaluation.folder.iterdir()} == before
     assert [path.name for path in config.paths.artifacts.glob(".*.part")] == []
+    evaluating.run(config)
+    assert decided.read_text(encoding="utf-8") == "{}"  # what was decided stays
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from .registry import TWO_WAYS_ON, ModelRegistry, find_version
 from .unseen_rows import missing_columns, read_unseen_rows
 
 MIN_ROWS = 20  # fewer tell nothing
+DECISION = "decision.json"
 
 
 def promote(config: Config, version: str | None = None, force: bool = False) -> PromotionDecision:
@@ -42,7 +43,7 @@ def promote(config: Config, version: str | None = None, force: bool = False) -> 
         if decision.decision == "inconclusive" and champion is None:
             decision = replace(decision, reasons=(*decision.reasons, TWO_WAYS_ON))
     decision = replace(decision, candidate=candidate.version, champion=champion)
-    write_json(config.paths.artifacts / candidate.version / "decision.json", asdict(decision))
+    write_json(config.paths.artifacts / candidate.version / DECISION, asdict(decision))
     if decision.decision == "promote":
         registry.upload(candidate.folder)
         registry.set_champion(candidate.folder, "forced" if force else decision.reasons[0])

@@ -1,5 +1,6 @@
 """Evaluate a version: measure it, draw the plots, write the report and the model card."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from ..errors import UserError
 from ..models import evaluate
 from ..models.learning_curve import learning_curve
 from ..models.model_io import ModelVersion
+from ..models.promotion import DECISION
 from ..models.registry import find_version
 from ..models.slices import check_columns
 from ..preprocess import processed
@@ -68,10 +70,15 @@ def _check_processed(
 
 
 def _write(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema) -> None:
-    """Write the evaluation's folder; a former one is replaced when all is there."""
+    """Write the evaluation's folder; a former one is replaced when all is there.
+
+    What was decided about the version stays.
+    """
     page = html_report.render(evaluation, pictures, schema)
     with atomic_folder(evaluation.folder, replace=True) as folder:
         write_json(folder / "evaluation.json", evaluation.to_json())
         (folder / "report.html").write_text(page, encoding="utf-8", newline="\n")
         for name, picture in pictures.items():
             (folder / f"{name}.png").write_bytes(picture)
+        if (decision := evaluation.folder / DECISION).exists():
+            shutil.copy(decision, folder / DECISION)
