@@ -67,16 +67,36 @@ def test_three_classes_with_hostile_names(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes", [{"split.seed": 7}, {"split.val_fraction": 0.05, "split.test_fraction": 0.25}]
+)
 def test_rows_that_the_version_was_not_trained_for_are_refused(
-    project: Project, folder: Path, run_all: RunAll, three_kinds: pl.DataFrame
+    project: Project,
+    folder: Path,
+    run_all: RunAll,
+    three_kinds: pl.DataFrame,
+    changes: dict[str, Any],
 ) -> None:
-    config = project(three_kinds, "kind")
+    """Another cut between validation and test leaves the training rows as they are."""
+    cut = {"split.val_fraction": 0.15, "split.test_fraction": 0.15}
+    config = project(three_kinds, "kind", **cut)
     run_all(config)
-    update_yaml(Path("configs/default.yml"), {"split.seed": 7})
+    update_yaml(Path("configs/default.yml"), changes)
     other = load_config(environ={})
     pipeline.run(other)
     with pytest.raises(UserError, match="made from other data or settings"):
         evaluating.run(other)
+
+
+def test_it_is_measured_by_the_threshold_that_it_predicts_by(
+    trained: SimpleNamespace, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = trained.config.evaluate.model_copy(update={"threshold": 0.3})
+    paths = trained.config.paths.model_copy(update={"artifacts": folder / "artifacts"})
+    config = trained.config.model_copy(update={"evaluate": settings, "paths": paths})
+    evaluation = evaluating.run(config)
+    assert evaluation.threshold == trained.model.metadata.threshold != 0.3
+    assert ("predict classes from 0.5 up" in caplog.text) is (evaluation.classes is not None)
 
 
 @pytest.mark.slow
@@ -96,9 +116,10 @@ def test_an_interrupted_evaluation_leaves_the_former_one(
     def fail(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(evaluating, "write_json", fail)
-        evaluating.run(config)
+        with pytest.raises(KeyboardInterrupt):
+            evaluating.run(config)
     assert {path.name: path.read_bytes() for path in evaluation.folder.iterdir()} == before
     assert [path.name for path in config.paths.artifacts.glob(".*.part")] == []
     evaluating.run(config)

@@ -234,6 +234,25 @@ def test_unknown_parameters_are_refused(project: Make, model: str, wrong: str, m
         trained_on(project, "two", **{"train.model": model, "train.params": {wrong: 1}})
 
 
+@pytest.mark.parametrize(
+    ("model", "params", "named"),
+    [
+        ("linear", {"C": -1}, "LogisticRegression refused to train: .*'C' parameter"),
+        ("gradient_boosting", {"n_estimators": -5}, "LightGBM refused to train"),
+        ("gradient_boosting", {"n_estimators": 0}, "LightGBM refused to train"),
+        ("gradient_boosting", {"num_trees": 3, "nrounds": 4}, "are one parameter of LightGBM"),
+        ("dummy", {"strategy": "prior"}, "the dummy has no parameter 'strategy'"),
+        ("gradient_boosting", {"zzzqq": 1}, "LightGBM has no parameter 'zzzqq'$"),
+    ],
+)
+def test_parameters_that_cannot_be_are_refused(
+    project: Make, model: str, params: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(UserError, match=rf"{named}") as caught:
+        trained_on(project, "two", **{"train.model": model, "train.params": params})
+    assert caught.value.code == 2
+
+
 def test_an_unknown_model_is_refused_by_name(project: Make) -> None:
     with pytest.raises(UserError, match=r"train\.model: there is no model 'forest' \(there: dummy"):
         trained_on(project, "two", **{"train.model": "forest"})

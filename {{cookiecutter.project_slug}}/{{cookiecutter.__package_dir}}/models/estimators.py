@@ -25,6 +25,7 @@ class Dummy:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        check_params("the dummy", settings.params, ())
 
     def fit(self, x: Floats, y: Doubles, categorical: Sequence[int]) -> None:
         """Take the class shares or the median; x only tells the number of inputs."""
@@ -68,11 +69,16 @@ class Linear:
         kind = Ridge if regression else LogisticRegression
         check_params(kind.__name__, self.settings.params, kind().get_params())
         params = {"random_state": self.settings.seed} | dict(self.settings.params)
+        params = params if regression else {"max_iter": 2000} | params
+        try:
+            model = kind(**params).fit(wide, y if regression else y.astype(np.int64))
+        except (ValueError, TypeError) as error:
+            raise UserError(
+                f"{kind.__name__} refused to train: {error}; see train.params", 2
+            ) from None
         if regression:
-            model = Ridge(**params).fit(wide, y)
             self.weights, self.bias = model.coef_[:, None], np.array([model.intercept_])
             return
-        model = LogisticRegression(**{"max_iter": 2000} | params).fit(wide, y.astype(np.int64))
         weights, bias = model.coef_.T, model.intercept_
         if weights.shape[1] == 1:  # two classes: the sigmoid as a softmax over (0, z)
             weights, bias = np.hstack([0 * weights, weights]), np.array([0.0, bias[0]])

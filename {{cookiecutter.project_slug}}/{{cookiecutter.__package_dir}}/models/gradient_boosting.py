@@ -36,8 +36,9 @@ class GradientBoosting:
     def fit(self, x: Floats, y: Doubles, categorical: Sequence[int]) -> None:
         """Fit `n_estimators` trees; a regression target is standardized first."""
         params, rounds, _ = self._params()
-        booster, _ = self._train(params, rounds or ROUNDS, x, y, categorical)
-        self._keep(booster, rounds or ROUNDS)
+        rounds = ROUNDS if rounds is None else rounds
+        booster, _ = self._train(params, rounds, x, y, categorical)
+        self._keep(booster, rounds)
 
     def fit_until(
         self, x: Floats, y: Doubles, categorical: Sequence[int], x_val: Floats, y_val: Doubles
@@ -52,7 +53,9 @@ class GradientBoosting:
             `n_estimators`, where it was found.
         """
         params, rounds, patience = self._params()
-        if (rounds and not patience) or params["boosting"] != "gbdt":  # others weigh trees anew
+        if (rounds is not None and not patience) or params[
+            "boosting"
+        ] != "gbdt":  # others weigh trees anew
             self.fit(x, y, categorical)
             return {}
         params |= {"early_stopping_round": patience or PATIENCE, "first_metric_only": True}
@@ -75,6 +78,9 @@ class GradientBoosting:
         def take(name: str) -> Any:
             """Take a parameter out, by whichever of its names it is given."""
             names = sorted({name, *aliases[name]} & given.keys(), key="n_estimators".__eq__)
+            if len(names) > 1 and names[-1] != "n_estimators":
+                named = " and ".join(names)
+                raise UserError(f"train.params: {named} are one parameter of LightGBM; keep one", 2)
             values = [given.pop(one) for one in names]  # what `fit_until` has found comes last
             return values[-1] if values else None
 
@@ -124,7 +130,7 @@ class GradientBoosting:
             others["callbacks"] = [record]
         try:
             return lgb.train(params, data, num_boost_round=rounds, **others), losses
-        except lgb.basic.LightGBMError as error:
+        except (lgb.basic.LightGBMError, ValueError, TypeError) as error:
             raise UserError(f"LightGBM refused to train: {error}; see train.params", 2) from None
 
     def _scaled(self, y: Doubles) -> Doubles:

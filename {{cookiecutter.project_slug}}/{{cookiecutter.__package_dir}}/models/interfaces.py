@@ -13,6 +13,7 @@ from .model_io import Explanation
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+MOST_NAMED = 40  # parameters, in a message
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ def check_params(model: str, params: Mapping[str, Any], known: Collection[str]) 
     for name in params:
         if name not in known:
             near = get_close_matches(name, known, 1)
-            hint = (
-                f"; did you mean {near[0]!r}?" if near else f" (there: {', '.join(sorted(known))})"
+            few = (
+                f" (there: {', '.join(sorted(known)) or 'none'})" if len(known) < MOST_NAMED else ""
             )
+            hint = f"; did you mean {near[0]!r}?" if near else few
             raise UserError(f"train.params: {model} has no parameter {name!r}{hint}", 2)

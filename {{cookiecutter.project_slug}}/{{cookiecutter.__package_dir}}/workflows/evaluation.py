@@ -1,11 +1,12 @@
 """Evaluate a version: measure it, draw the plots, write the report and the model card."""
 
+import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ..config import Config
+from ..config import Config, Evaluate
 from ..data.schema import Schema, load_schema
 from ..errors import UserError
 from ..models import evaluate
@@ -20,6 +21,7 @@ from ..reports import html_report, model_card, plots
 from ..reports.results import Evaluation
 from ..utils.files import atomic_folder, write_json
 
+log = logging.getLogger(__name__)
 MODEL_CARD = Path("model_card.md")
 
 
@@ -43,6 +45,7 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     schema = load_schema(config.paths.schema_)
     _check_processed(model, folder, *processed.load(folder))
     check_columns(settings.slices, model.preprocessor)
+    settings = _with_threshold(settings, model)
     test = evaluate.read_test(model, folder, settings, batch_rows, seed)
     unit = schema.columns[schema.target].unit
     artifacts = config.paths.artifacts / model.version
@@ -61,12 +64,27 @@ def _check_processed(
     if (
         preprocessor.hash != model.preprocessor.hash
         or summary.data_sha256 != model.metadata.data.sha256
+        or summary.split != model.metadata.split
     ):
         raise UserError(
             f"{folder} was made from other data or settings than "
             f"{model.version} was trained on, so its test rows are not that model's. Train a "
             "new version, or run `preprocess` with the former data and settings."
         )
+
+
+def _with_threshold(settings: Evaluate, model: ModelVersion) -> Evaluate:
+    """Return the settings with the threshold that the version predicts classes by."""
+    recorded = model.metadata.threshold
+    if settings.threshold != recorded and model.preprocessor.classes is not None:
+        log.warning(
+            "evaluate.threshold is %g, but %s was trained to predict classes from %g up, and is "
+            "measured so; train anew to change it",
+            settings.threshold,
+            model.version,
+            recorded,
+        )
+    return settings.model_copy(update={"threshold": recorded})
 
 
 def _write(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema) -> None:
