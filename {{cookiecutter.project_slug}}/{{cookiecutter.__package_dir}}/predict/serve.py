@@ -61,15 +61,27 @@ def app() -> FastAPI:
     return create_app(config)
 
 
+def forget(pid: int, shared: Path) -> None:
+    """Let the metrics of a dead worker go.
+
+    Counts stay. A file that it was killed over before it had written anything would make all
+    metrics unreadable.
+    """
+    mark_process_dead(pid, str(shared))  # type: ignore[no-untyped-call]
+    for path in shared.glob(f"*_{pid}.db"):
+        if not path.stat().st_size:
+            path.unlink()
+
+
 class _Workers(Multiprocess):
     """uvicorn's supervisor, which lets go of the port before it ends its workers."""
 
     def keep_subprocess_alive(self) -> None:
         """Replace dead workers, and let metrics forget what they were."""
-        before = {process.pid for process in self.processes}
+        before = {process.pid for process in self.processes if process.pid is not None}
         super().keep_subprocess_alive()
         for pid in before - {process.pid for process in self.processes}:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+            forget(pid, Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
 
     def terminate_all(self) -> None:
         """End the workers; only they listen from here on, and they take who still waits."""

@@ -1,0 +1,25 @@
+"""The supervisor of several workers: what a dead one leaves behind."""
+
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from {{ cookiecutter.package_name }}.predict.serve import forget
+
+
+def test_a_file_that_a_worker_was_killed_over_spoils_no_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    of_process_7 = values.MultiProcessValue(lambda: 7)  # type: ignore[no-untyped-call]
+    of_process_7("counter", "seen", "seen_total", (), (), "Seen.").inc(3)
+    for kind in ("counter", "gauge_livemin"):
+        (tmp_path / f"{kind}_8.db").touch()
+    (tmp_path / "gauge_livemax_7.db").touch()
+    forget(8, tmp_path)
+    forget(7, tmp_path)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    assert b"seen_total 3.0" in generate_latest(registry)
