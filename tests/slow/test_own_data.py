@@ -119,8 +119,10 @@ def write(path: Path, header: list[str], rows: list[list[Any]]) -> None:
         csv.writer(file).writerows([header, *rows])
 
 
-@pytest.mark.parametrize("make", TABLES, ids=lambda make: make.__name__)
-def test_unseen_table_runs(make: Callable[[random.Random], Table], installed: Installer) -> None:
+def taken_on(
+    make: Callable[[random.Random], Table], installed: Installer
+) -> tuple[Path, Path, list[list[Any]]]:
+    """Take a table on and go all the way; return the project, the table's file and its rows."""
     project = installed({})
     target, header, rows = make(random.Random(0))
     table = project / "data/external/mine.csv"
@@ -128,9 +130,15 @@ def test_unseen_table_runs(make: Callable[[random.Random], Table], installed: In
     command = installed.bin / "flight-delays"
     run(command, "schema", "infer", table, "--target", target, cwd=project)
     run(command, "all", cwd=project)
+    return project, table, rows
+
+
+@pytest.mark.parametrize("make", TABLES, ids=lambda make: make.__name__)
+def test_unseen_table_runs(make: Callable[[random.Random], Table], installed: Installer) -> None:
+    project, table, rows = taken_on(make, installed)
     assert list((project / "artifacts/v0.1").glob("*.png"))
     out = project / "predictions.csv"
-    run(command, "predict", table, "--out", out, cwd=project)
+    run(installed.bin / "flight-delays", "predict", table, "--out", out, cwd=project)
     with out.open(encoding="utf-8", newline="") as file:
         predicted = list(csv.DictReader(file))
     assert len(predicted) == len(rows), "one row out for each row in"
@@ -147,13 +155,7 @@ def test_own_tests_and_lint_pass(
     make: Callable[[random.Random], Table], stays: bool, installed: Installer
 ) -> None:
     """After any table is taken on, and also where nobody but its owner has it, as in a CI."""
-    project = installed({})
-    target, header, rows = make(random.Random(0))
-    table = project / "data/external/mine.csv"
-    write(table, header, rows)
-    command = installed.bin / "flight-delays"
-    run(command, "schema", "infer", table, "--target", target, cwd=project)
-    run(command, "all", cwd=project)
+    project, table, _ = taken_on(make, installed)
     if not stays:
         table.unlink()
         shutil.rmtree(project / "data/raw")

@@ -53,9 +53,8 @@ class GradientBoosting:
             `n_estimators`, where it was found.
         """
         params, rounds, patience = self._params()
-        if (rounds is not None and not patience) or params[
-            "boosting"
-        ] != "gbdt":  # others weigh trees anew
+        fixed = rounds is not None and not patience
+        if fixed or params["boosting"] != "gbdt":  # others weigh former trees anew
             self.fit(x, y, categorical)
             return {}
         params |= {"early_stopping_round": patience or PATIENCE, "first_metric_only": True}
