@@ -44,7 +44,9 @@ def test_feedback(serve: Serve, problem: Problem, tmp_path: Path) -> None:
     with serve(prediction_log=str(log)) as api:
         row = api.service.served().request_schema.example_row()
         answer = api.client.post("/predict", json=row).json()
-        outcome = {"prediction_id": answer["prediction_id"], "label": True}
+        classes = api.service.served().model.metadata.classes
+        label = classes[-1] if classes else 12.5
+        outcome = {"prediction_id": answer["prediction_id"], "label": label}
         assert api.client.post("/feedback", json=outcome).status_code == 202
         problem(api.client.post("/feedback", json=outcome), 409)
         problem(api.client.post("/feedback", json=outcome | {"prediction_id": "made-up"}), 404)
@@ -54,7 +56,7 @@ def test_feedback(serve: Serve, problem: Problem, tmp_path: Path) -> None:
     (told,) = lines(log.with_name("predictions-feedback.jsonl"))
     assert prediction["prediction_id"] == told["prediction_id"] == answer["prediction_id"]
     assert prediction["input"].keys() == row.keys()
-    assert told["label"] is True
+    assert told["label"] == label
     assert told["model_version"] == answer["model_version"]
     score = list(answer.get("probabilities", {"": answer["prediction"]}).values())[-1]
     assert told["score"] == pytest.approx(score, rel=1e-5)

@@ -156,7 +156,7 @@ def _add_feedback(app: FastAPI, service: Service) -> None:
     body = {"requestBody": {"required": True, "content": {JSON: shape}}}
 
     @app.post(
-        "/feedback",
+        openapi.FEEDBACK,
         tags=["predict"],
         status_code=202,
         responses=problem_responses(400, 401, 404, 409, 413, 422, 503),

@@ -9,9 +9,12 @@ from fastapi.security import APIKeyHeader
 from pydantic import Field, create_model
 
 from .middleware import JSON, PREDICT
+from .outcomes import Outcomes
 from .problems import PROBLEM, problem_responses
 from .reload import ServedModel
 from .request_values import PYDANTIC_ID
+
+FEEDBACK = "/feedback"
 
 
 def key(needed: bool) -> list[Any]:
@@ -35,7 +38,10 @@ def document(rest: dict[str, Any], served: ServedModel | None, needs_key: bool) 
         known = whole["components"].setdefault(kind, {})
         whole["components"][kind] = dict(sorted((known | definitions).items()))
     if served is not None:
-        whole["info"] |= {"title": f"Predict {served.model.metadata.target}"}
+        metadata = served.model.metadata
+        whole["info"] |= {"title": f"Predict {metadata.target}"}
+        body = whole["paths"][FEEDBACK]["post"]["requestBody"]["content"][JSON]["schema"]
+        body["properties"]["label"] = Outcomes.of(metadata).schema
     for path in whole["paths"].values():  # errors have one content type: their own
         for operation in path.values():
             for response in operation["responses"].values():

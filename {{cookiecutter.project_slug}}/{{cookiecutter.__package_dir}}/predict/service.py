@@ -12,6 +12,7 @@ import msgspec
 
 from ..config import Serve
 from .json_log import JsonLinesLog
+from .outcomes import Outcomes
 from .prediction_ids import PredictionIds
 from .problems import ProblemError
 from .reload import ChampionReloader, ServedModel
@@ -46,6 +47,7 @@ class Service:
         self.active = 0
         self.draining = False
         self._told: dict[str, None] = {}  # the latest, in order
+        self._outcomes: dict[str, Outcomes] = {}  # of each version that was served here
         self._prefix = os.urandom(8).hex()
         self._number = count(1)
 
@@ -68,17 +70,25 @@ class Service:
             metadata = served.model.metadata
             created = datetime.fromisoformat(metadata.created).timestamp()
             self.metrics.serves(metadata.name, served.version, created)
+            self._outcomes[served.version] = Outcomes.of(metadata)
         self.metrics.ready.set(0 if self.ready() else 1)
         self.metrics.refused.set(1 if reason and served is not None else 0)
         self.metrics.load_failures.inc(self.champion.failures - failures)
 
     def take_feedback(self, prediction_id: str, label: Any) -> None:
-        """Log a prediction's true outcome; ProblemError where it is unknown or told already."""
+        """Log a prediction's true outcome.
+
+        Raises:
+            ProblemError: The prediction is unknown or its outcome told already, or that is no
+                outcome that the version could predict.
+        """
         if self.feedback is None:
             raise ProblemError(404, "the prediction log is off (serve.prediction_log)")
         predicted = self.ids.read(prediction_id)
         if predicted is None:
             raise ProblemError(404, "there is no prediction with this id")
+        if (outcomes := self._outcomes.get(predicted.version)) is not None:
+            outcomes.check(label)
         if prediction_id in self._told:
             raise ProblemError(409, "the outcome of this prediction has been told already")
         self._told[prediction_id] = None
