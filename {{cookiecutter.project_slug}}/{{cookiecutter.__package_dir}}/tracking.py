@@ -43,6 +43,15 @@ class BaselineRecord(Record):
     metrics: dict[str, float]  # on the validation rows
 
 
+class ChoiceRecord(Record):
+    """How `train.model: auto` came to its model."""
+
+    metric: str
+    scores: dict[str, float]  # by model, on rows that it was not fitted on
+    rows: int
+    folds: int  # 0: on the validation rows
+
+
 class Interval(Record):
     """A prediction interval: prediction +- half_width, in the target's unit."""
 
@@ -70,6 +79,7 @@ class RunRecord(Record):
     design_matrix: bool  # whether it takes the design matrix; else the inputs as they are
     params: dict[str, Any]  # as they were set
     found_params: dict[str, Any] = {}  # and what the validation rows added, such as the rounds
+    choice: ChoiceRecord | None = None  # None: the model was named
     baseline: BaselineRecord
     seed: int
     split: SplitRule
