@@ -1,8 +1,11 @@
 """What is recorded of a training run: where it comes from, what it was told, what it measured."""
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from .data.schema import Column
@@ -53,10 +56,20 @@ class ChoiceRecord(Record):
 
 
 class Interval(Record):
-    """A prediction interval: prediction +- half_width, in the target's unit."""
+    """A prediction interval, as wide as predictions of that size ask for, in the target's unit."""
 
     level: float  # share of the true values that it is meant to hold
-    half_width: float
+    edges: tuple[float, ...]  # growing predictions, each where the next half width begins
+    half_widths: tuple[float, ...]  # one more than edges: prediction +- half width
+
+    def half_width(self, prediction: float) -> float:
+        """Return half the width of the interval about one prediction."""
+        return self.half_widths[bisect_right(self.edges, prediction)]
+
+    def half_widths_of(self, y_pred: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return half the width of the interval about each of n predictions."""
+        groups = np.searchsorted(self.edges, y_pred, side="right")
+        return np.asarray(self.half_widths)[groups]
 
 
 class RefitRecord(Record):

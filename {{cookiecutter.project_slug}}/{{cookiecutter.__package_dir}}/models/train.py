@@ -126,7 +126,7 @@ def _measured(
     classes, threshold = preprocessor.classes, config.evaluate.threshold
     y_pred, y_baseline = (fitting.predict(one, preprocessor, x) for one in (recipe, baseline))
     interval = None if classes else fitting.conformal(y, y_pred, config.train.interval_level)
-    half_width = None if interval is None else interval.half_width
+    half_width = None if interval is None else interval.half_widths_of(y_pred)
     return {
         "baseline": {
             "model": config.train.baseline,
