@@ -5,7 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from {{ cookiecutter.package_name }}.utils.calibration import CALIBRATION_BINS, calibration_bins
+from {{ cookiecutter.package_name }}.utils.calibration import (
+    CALIBRATION_BINS,
+    calibration_bins,
+)
 
 
 def test_bins_hold_every_row_once() -> None:
