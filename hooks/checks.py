@@ -54,8 +54,8 @@ REMOVED_MODULES = set(
 # A slug becomes a command in the environment's bin folder, where these must keep their meaning.
 COMMANDS = set(
     """
-    activate bash cd docker env git ipython jupyter lint-imports make nox pip pip3 pipx pre-commit
-    py pylint python python3 sh sudo test time tox uv uvx
+    activate bash cd detect-secrets-hook docker env git ipython jupyter lint-imports make nox pip
+    pip3 pipx pre-commit py pylint python python3 sh sudo test time tox uv uvx
     """.split()
 )
 WINDOWS_NAMES = {"aux", "con", "nul", "prn"} | {
