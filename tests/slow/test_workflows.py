@@ -76,6 +76,8 @@ def act(bake: Baker, tmp_path: Path) -> Runner:
     run("git", *identity, "commit", "--quiet", "--message=made", cwd=project)
     url = "https://github.com/your-github-name/flight-delays.git"
     run("git", "remote", "add", "origin", url, cwd=project)
+    run("git", "init", "--quiet", "--bare", tmp_path / "remote.git", cwd=project)
+    run("git", "remote", "set-url", "--push", "origin", tmp_path / "remote.git", cwd=project)
     return Runner(project, tmp_path)
 
 
@@ -100,6 +102,9 @@ def test_retraining_promotes_nothing(act: Runner) -> None:
     assert "v0.1: promote" in said, "the decision"
     assert not (act.out / "models/champion.json").exists(), "and nothing of it done"
     assert "gh pr create --head retrain" in act.log.read_text("utf-8")
+    remote = act.out.parent / "remote.git"
+    changed = run("git", "show", "--name-only", "--format=", "retrain", cwd=remote).split()
+    assert changed == ["model_card.md"]
 
 
 def test_a_release_is_packed_and_signed(act: Runner, tmp_path: Path) -> None:
@@ -138,7 +143,7 @@ def test_audit(act: Runner) -> None:
     planted = act.project / "src/flight_delays/planted.py"
     for text, found in {
         '"""X."""\n\nkey = "AKIAIOSFODNN7EXAMPLQ"\n': "AWS Access Key",  # pragma: allowlist secret
-        '"""X."""\n\nimport subprocess\n\nsubprocess.run("ls *", shell=True)\n': "B602",
+        '"""X."""\n\nimport hashlib\n\nhashlib.md5(b"x")\n': "B324",
     }.items():
         planted.write_text(text, "utf-8")
         run("git", "add", planted, cwd=act.project)
