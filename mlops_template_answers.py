@@ -1,4 +1,4 @@
-"""The Jinja extension that makes hooks/checks.py and hooks/text_filters.py known to cookiecutter.
+"""The Jinja extension that makes checks, text filters and locks of hooks/ known to cookiecutter.
 
 It stands here under a name that nobody else has: cookiecutter appends the template's root to
 sys.path, so a module named `hooks` would lose against any package of that name.
@@ -29,8 +29,8 @@ class AnswerChecks(Extension):
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        checks, text_filters = load("checks"), load("text_filters")
-        environment.filters.update(checks.FILTERS | text_filters.FILTERS)
+        checks, text_filters, locks = load("checks"), load("text_filters"), load("locks")
+        environment.filters.update(checks.FILTERS | text_filters.FILTERS | locks.FILTERS)
         # `cruft update` renders the old and the new template in one process: let each load its own.
         sys.modules.pop(__name__, None)
         checks.refuse_templates(sys._getframe())

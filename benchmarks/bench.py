@@ -1,5 +1,6 @@
 """What every benchmark works with: folders, the rendered project, tables of findings."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -119,6 +120,15 @@ def uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     return found or sys.exit("uv is needed: pip install uv")
+
+
+def superset(folder: Path, without: str = "no such") -> Path:
+    """Write the versions of all packages that any project can need, as constraints."""
+    packages = json.loads((ROOT / "hooks/locks.json").read_text(encoding="utf-8"))
+    pins = [one["pin"] + one["where"] for one in packages if not one["pin"].startswith(without)]
+    path = folder / "pins.txt"
+    path.write_text("\n".join(pins) + "\n", encoding="utf-8")
+    return path
 
 
 def call(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:

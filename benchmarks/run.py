@@ -26,7 +26,7 @@ from pathlib import Path
 
 import quality
 import serving
-from bench import CHILDREN, PREFIX, ROOT, Bench, Words, call, environment, uv
+from bench import CHILDREN, PREFIX, ROOT, Bench, Words, call, environment, superset, uv
 from measure import Child, median, ratio
 
 
@@ -200,7 +200,7 @@ def rendered(build: Path) -> tuple[Path, Path]:
 
 def pandas_python(bench: Bench) -> Path:
     """Return the Python of the environment with pandas and scikit-learn."""
-    constraints: Words = ["--constraints", bench.project / "constraints.txt"]
+    constraints: Words = ["--constraints", superset(bench.build)]
     needs = ["pandas>=3", "scikit-learn", "pyarrow", "pyyaml"]
     return environment(bench.build / "pandas/bin/python", *constraints, *needs)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from bench import CHILDREN, PREFIX, Bench, Words, call, environment, uv
+from bench import CHILDREN, PREFIX, Bench, Words, call, environment, superset, uv
 from measure import Run, median, ratio, turns
 from server import Server, ask, cores, started, visit
 
@@ -101,9 +101,7 @@ def example(server: Server) -> bytes:
 def peers(bench: Bench, home: Path, body: bytes) -> list[tuple[Server, Path]]:
     """Return the usual ways to serve a pipeline, each with the Python of its own environment."""
     # The project's versions; but MLflow and BentoML need different ones of OpenTelemetry.
-    lines = (bench.project / "constraints.txt").read_text().splitlines(keepends=True)
-    pins = home / "pins.txt"
-    pins.write_text("".join(line for line in lines if not line.startswith("opentelemetry-")))
+    pins = superset(home, without="opentelemetry-")
     common: Words = ["--constraints", pins, "pandas>=3", "scikit-learn"]
     usual = environment(home / "usual/bin/python", *common, "fastapi", "uvicorn[standard]")
     mlflow = environment(home / "mlflow/bin/python", *common, "mlflow")

@@ -54,8 +54,8 @@ REMOVED_MODULES = set(
 # A slug becomes a command in the environment's bin folder, where these must keep their meaning.
 COMMANDS = set(
     """
-    activate bash cd docker env git ipython jupyter lint-imports make nox pip pip3 pipx pre-commit
-    py pylint python python3 sh sudo test time tox uv uvx
+    activate bash cd detect-secrets-hook docker env git ipython jupyter lint-imports make nox pip
+    pip3 pipx pre-commit py pylint python python3 sh sudo test time tox uv uvx
     """.split()
 )
 WINDOWS_NAMES = {"aux", "con", "nul", "prn"} | {
@@ -213,13 +213,9 @@ def package_is_taken(package: str) -> bool:
 @lru_cache
 def dependencies() -> frozenset[str]:
     """Return the names of all packages that a rendered project can install, as import names."""
-    names: set[str] = set()
-    project = ROOT / "{{cookiecutter.project_slug}}"
-    for path in (*project.glob("requirements*"), *project.glob("constraints*")):
-        lines = path.read_text(encoding="utf-8").splitlines()
-        found = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line) for line in lines)
-        names |= {re.sub(r"[-_.]+", "_", match[0]).lower() for match in found if match}
-    return frozenset(names)
+    locks = json.loads((ROOT / "hooks/locks.json").read_text(encoding="utf-8"))
+    names = (package["pin"].partition("==")[0] for package in locks)
+    return frozenset(re.sub(r"[-_.]+", "_", name).lower() for name in names)
 
 
 def refuse_templates(frame: FrameType | None) -> None:

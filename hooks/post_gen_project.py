@@ -19,9 +19,15 @@ from typing import Any
 # the answer chooses it; otherwise its paths go. A path that is listed under two parts needs both.
 OPTIONAL: dict[str, list[str]] = {
     "notebooks": ["notebooks", "tests/integration/test_notebooks.py"],
-    "demo_app=gradio,fastapi": ["app", "tests/unit/app", "tests/integration/test_app.py"],
+    "demo_app=gradio,fastapi": [
+        "app",
+        "locks/demo.txt",
+        "tests/unit/app",
+        "tests/integration/test_app.py",
+    ],
     "demo_app=gradio": ["app/gradio_app.*", "tests/unit/app/test_gradio_app.py"],
     "demo_app=fastapi": ["app/html_app.*", "tests/unit/app/test_html_app.py"],
+    "editor_files": [".devcontainer", ".vscode"],
 }
 
 # It says that the hooks are missing, and goes where they run.

@@ -14,13 +14,14 @@ root = Path(template)
 context = json.loads(Path(replay).read_text(encoding="utf-8"))  # its name: the checks look for it
 answers = context["cookiecutter"]
 if how == "jinja":
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     sys.path.insert(0, template)
     from mlops_template_answers import AnswerChecks
 
     jinja = Environment(
         extensions=[AnswerChecks],
+        loader=FileSystemLoader(root / "{{cookiecutter.project_slug}}"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         lstrip_blocks=True,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from tests.baking import CHECKS, FILTERS, PROJECT, ROOT, Answers, Baker, Refused, files
+from tests.baking import CHECKS, FILTERS, PROJECT, ROOT, Answers, Baker, Refused, files, hook
 
 REFUSED = [
     ("project_name", ""),
@@ -154,13 +154,20 @@ def test_answers_are_not_rendered_before_they_are_checked() -> None:
 
 def test_names_of_dependencies_are_taken() -> None:
     files = [path.name for path in (ROOT / PROJECT).glob("requirements*")]
-    for file in (*files, "constraints.txt"):
+    for file in files:
         path = ROOT / PROJECT / file
         for line in path.read_text("utf-8").splitlines():
             if line and line[0].isalnum():
                 name = re.split(r"[^A-Za-z0-9._-]", line)[0].lower()
                 assert CHECKS.slug_is_taken(re.sub(r"[._]", "-", name)), f"{file}: {name}"
                 assert CHECKS.package_is_taken(re.sub(r"[.-]", "_", name)), f"{file}: {name}"
+
+
+def test_a_requirement_that_is_not_locked_is_refused() -> None:
+    locks = hook("locks")
+    assert "flask==" in locks.pins("# a comment\nflask>=3.0\n\n")
+    with pytest.raises(SystemExit, match=r"flask>=99: not in locks\.json\. Run: python scripts"):
+        locks.pins("flask>=3.0\nflask>=99")
 
 
 def test_names_of_commands_are_taken(bake: Baker) -> None:

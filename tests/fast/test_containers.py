@@ -80,11 +80,13 @@ def dockerfile_faults(text: str, project: Path) -> Iterator[str]:
         runs = " ".join(arguments(stage, "RUN"))
         if "libgomp1" in runs and name != "base-lightgbm":
             yield f"{name} has libgomp1"
-        if "requirements.in" in runs and name != "build-train":
+        if "train.txt" in runs and name != "build-train":
             yield f"{name} installs what training needs"
         for install in re.findall(r"pip install[^&]*", runs):
-            if not re.search(r"--constraint constraints\.txt|--no-deps|--require-hashes", install):
-                yield f"{name} installs any version: {install}"
+            if not re.search(r"--no-deps /wheel|--require-hashes", install):
+                yield f"{name} installs files without a hash: {install}"
+        if "uv build" in runs and "--require-hashes --build-constraints" not in runs:
+            yield f"{name} builds with files without a hash"
         for word in ("ARG", "ENV"):
             for rest in arguments(stage, word):
                 if re.search(r"(KEY|SECRET|PASSWORD|TOKEN)\w*[= ]\s*\S", rest):
@@ -142,13 +144,12 @@ def ignore_faults(text: str, dockerfile: str, project: Path) -> Iterator[str]:
         if rule != "build/champion" and not (project / rule).exists():
             yield f"{rule} is let in, and is not there"
     copied = set()
-    for _, rest in instructions(dockerfile):
-        if rest.startswith("MODELS="):
-            copied.add(rest.partition("=")[2])
+    declared = arguments(instructions(dockerfile), "ARG")
+    defaults = dict(rest.split("=", 1) for rest in declared if "=" in rest)
     for source in arguments(instructions(dockerfile), "COPY"):
         *sources, _ = [word for word in source.split() if not word.startswith("--")]
         if "--from=" not in source:
-            copied |= {one for one in sources if one != "${MODELS}"}
+            copied |= {re.sub(r"\$\{(\w+)\}", lambda x: defaults[x[1]], one) for one in sources}
     for name in copied:
         if not any(name == rule or name.startswith(f"{rule}/") for rule in allowed):
             yield f"{name} is copied, but not let in"
@@ -256,7 +257,9 @@ PLANTED = [
     (0, "python:3.12-slim\n", "python:latest\n", "base image PYTHON_IMAGE=python:latest"),
     (0, "FROM base AS serve", "FROM debian:13 AS serve", "serve starts from debian:13"),
     (0, "FROM base AS serve\n", "FROM base AS serve\nENV API_KEY=x\n", "serve has a secret"),
-    (0, "--constraint constraints.txt --requirement", "--requirement", "installs any version"),
+    (0, "uv pip install --require-hashes", "uv pip install", "installs files without a hash"),
+    (0, "--no-cache-dir --require-hashes", "--no-cache-dir", "installs files without a hash"),
+    (0, "--wheel --require-hashes", "--wheel", "builds with files without a hash"),
     (0, "uv pip install --no-deps /wheel", "uv pip install libgomp1 /wheel", "has libgomp1"),
     (
         0,
@@ -274,7 +277,7 @@ PLANTED = [
     ),
     (0, "FROM base AS serve", "FROM base-lightgbm AS serve", "serve is made from"),
     (0, "--from=build-serve", "--from=build-train", "serve is made from"),
-    (0, 'requirements-serve.txt "', 'requirements.in "', "installs what training needs"),
+    (0, "--requirement locks/serve.txt", "--requirement locks/train.txt", "what training needs"),
     (1, "*\n", "", "everything is let in"),
     (1, "!configs\n", "!configs\n!.env\n", ".env is let in"),
     (1, "!models/.gitkeep", "!models", "models is let in"),

@@ -78,3 +78,24 @@ def test_every_setting_is_described(project: Path) -> None:
         key for line in table.splitlines() for key in re.findall(r"`([^`]+)`", line.split(" | ")[0])
     }
     assert named == keys
+
+
+def test_the_tests_that_the_threat_model_names_are_there(project: Path) -> None:
+    text = (project / "SECURITY.md").read_text("utf-8")
+    table = text.split("| who | reaches |")[1].split("\n\n")[0]
+    rows = table.splitlines()[2:]
+    assert len(rows) >= 8
+    for row in rows:
+        named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", row)
+        assert named, f"no test shows it: {row}"
+        for file, name in named:
+            (path,) = (project / "tests").rglob(file)
+            assert f"def {name}(" in path.read_text("utf-8"), f"{file} has no {name}"
+
+
+def test_every_target_that_a_page_names_is_in_the_makefile(project: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (project / "Makefile").read_text("utf-8"), re.M))
+    for path, name in files(project):
+        if name.endswith(".md"):
+            for words in re.findall(r"`make ([a-z -]+)", path.read_text("utf-8")):
+                assert set(words.split()) <= targets, f"{name}: make {words}"

@@ -17,14 +17,9 @@ def environment(bake: Baker, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment") / "venv"
     project = bake()
     uv("venv", "--quiet", "--python", sys.executable, folder, cwd=project)
-    names = ("requirements-serve.txt", "requirements.in", "requirements-dev.txt")
-    lists = [project / name for name in names]
-    lists += [bake(demo_app=choice) / "app/requirements.txt" for choice in ("gradio", "fastapi")]
-    needs = [part for path in lists for part in ("-r", path)]
-    needs += ["-c", project / "constraints.txt"]
-    uv("pip", "install", "--quiet", "--python", folder / "bin/python", *needs, cwd=project)
-    build = ["setuptools>=80", "-c", "constraints.txt"]
-    uv("pip", "install", "--quiet", "--python", folder / "bin/python", *build, cwd=project)
+    locks = [bake(demo_app=choice) / "locks/all.txt" for choice in ("gradio", "fastapi")]
+    into = ("--quiet", "--require-hashes", "--python", folder / "bin/python")
+    uv("pip", "install", *into, *(part for path in locks for part in ("-r", path)), cwd=project)
     return folder / "bin"
 
 

@@ -20,6 +20,8 @@ import pytest
 from tests.baking import CHECKS, Answers, Baker, minimal
 from tests.slow.projects import assert_trained, run
 
+MOST_DISTRIBUTIONS, MOST_BYTES = 170, 1050 * 2**20
+
 
 def assert_clean(project: Path) -> None:
     """Its own commands leave nothing for git but what the user should keep."""
@@ -38,10 +40,16 @@ def test_first_day(answers: Answers, bake: Baker, chromium: str) -> None:
     run("git", *identity, "commit", "--quiet", "--message=made", cwd=project)
     said = {
         target: run("make", target, cwd=project, PYTEST_ADDOPTS="-v")
-        for target in ("help", "setup", "all", "predict", "load-test", "test", "lint")
+        for target in ("help", "setup")
     }
-    if answers.get("demo_app") != "none":
-        assert re.search("PASSED .*test_a_person_tries_the_model", said["test"])
+    assert_weight(project)
+    demo = answers.get("demo_app") != "none"
+    targets = ("all", "predict", "lint", "test", "load-test", *["test-app"] * demo)
+    said |= {target: run("make", target, cwd=project, PYTEST_ADDOPTS="-v") for target in targets}
+    if demo:
+        assert re.search("SKIPPED .*`make test-app` installs Playwright", said["test"])
+        assert re.search("test_a_person_tries_the_model PASSED", said["test-app"])
+        run("make", "lint", cwd=project)  # as before, with what came at first use
     assert_trained(project)
     assert_clean(project)
     with (project / "artifacts/predictions.csv").open(encoding="utf-8", newline="") as file:
@@ -51,6 +59,16 @@ def test_first_day(answers: Answers, bake: Baker, chromium: str) -> None:
     assert [row["flight_id"] for row in predicted] == [row["flight_id"] for row in flights]
     assert_serves(project, flights[0], predicted[0])
     assert_names_are_taken(project)
+
+
+def assert_weight(project: Path) -> None:
+    """Set-up brings no more than this; the rest comes with the first use of what needs it."""
+    files = [path for path in (project / ".venv").rglob("*") if not path.is_symlink()]
+    size = sum(path.stat().st_size for path in files if path.suffix != ".pyc")
+    distributions = len(list((project / ".venv").rglob("*.dist-info")))
+    assert (distributions <= MOST_DISTRIBUTIONS, size <= MOST_BYTES) == (True, True), (
+        f"{distributions} distributions, {size / 2**20:.0f} MiB"
+    )
 
 
 def assert_serves(project: Path, flight: dict[str, str], predicted: dict[str, str]) -> None:

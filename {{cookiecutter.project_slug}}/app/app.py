@@ -13,6 +13,7 @@ from {{ cookiecutter.package_name }}.logging_config import setup_logging
 from .demo import Demo
 
 STOP_SECONDS = 5
+INSTALL = ".venv/bin/uv pip install -c constraints.txt -r app/requirements.txt"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,17 +24,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=7860)
     options = parser.parse_args(arguments)
     try:
+{% if cookiecutter.demo_app == 'gradio' %}
+        from .gradio_app import application
+{% else %}
+        from .html_app import application
+{% endif %}
+
         config = load_config(options.config)
         setup_logging(config.logging.level, config.logging.format)
         demo = Demo(config)
+    except ModuleNotFoundError as error:
+        print(f"error: {error.name} is not installed yet: {INSTALL}", file=sys.stderr)
+        return 1
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.code
-{% if cookiecutter.demo_app == 'gradio' %}
-    from .gradio_app import application
-{% else %}
-    from .html_app import application
-{% endif %}
 
     print(f"Starting on http://{options.host}:{options.port} (stop with Ctrl+C)", flush=True)
     uvicorn.run(

@@ -1,8 +1,9 @@
 """Start the API as a process, drive it, and fail past the limits of `load_test` in the config.
 
-    .venv/bin/python scripts/load_test.py [--config FILE] [--seconds N] [--users N]
+    .venv/bin/python scripts/load_test.py [--config FILE] [--seconds N] [--users N] [--url URL]
 
-The first second only warms up and is not counted.
+With --url it drives an API that runs already, such as that of a container. The first second only
+warms up and is not counted.
 """
 
 import argparse
@@ -15,8 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from locust import FastHttpUser, constant, task
-from locust.env import Environment
+
+try:
+    from locust import FastHttpUser, constant, task
+    from locust.env import Environment
+except ModuleNotFoundError:
+    command = ".venv/bin/uv pip install -c constraints.txt -r requirements-load.txt"
+    sys.exit(f"error: locust is not installed yet: {command}")
 
 from {{ cookiecutter.package_name }}.config import load_config
 
@@ -93,16 +99,18 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("configs/default.yml"))
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--users", type=int)
+    parser.add_argument("--url", help="of an API that runs already")
     given = parser.parse_args()
     limits = load_config(given.config).load_test
     port = free_port()
-    process = start(given.config, port)
+    process = None if given.url else start(given.config, port)
     try:
         users, seconds = given.users or limits.users, given.seconds or limits.seconds
-        found = drive(f"http://127.0.0.1:{port}", users, seconds)
+        found = drive(given.url or f"http://127.0.0.1:{port}", users, seconds)
     finally:
-        process.terminate()
-        process.wait(40)
+        if process is not None:
+            process.terminate()
+            process.wait(40)
     for name, value in found.items():
         print(f"{name:<12}{value:>12,.2f}")
     late = found["p95 ms"] > limits.p95_ms

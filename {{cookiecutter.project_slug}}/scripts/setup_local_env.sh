@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make .venv with the project and its tools in the versions of constraints.txt.
-# Needs Python 3.11 to 3.13 and pip; PYTHON=/path/to/python chooses one.
+# Needs Python 3.11 to 3.13 and pip; PYTHON=/path/to/python chooses one. LOCKED=1 takes everything,
+# what comes at first use too, from locks/all.txt, and no file without its hash.
 set -eu
 cd "$(dirname "$0")/.."
 if [ -e HOOKS_DID_NOT_RUN.md ]; then
@@ -36,12 +37,23 @@ if ! usable .venv/bin/python; then
     # Some systems ship Python without ensurepip; pip can install into the environment from outside.
     "$PYTHON" -m venv .venv 2>/dev/null || "$PYTHON" -m venv --without-pip .venv
 fi
+uv="-c constraints.txt uv"
+[ -z "${LOCKED:-}" ] || uv="--require-hashes -r locks/build.txt"
 if [ -x .venv/bin/pip ]; then
-    .venv/bin/python -m pip install --quiet -c constraints.txt uv
+    # shellcheck disable=SC2086 # several words
+    .venv/bin/python -m pip install --quiet $uv
 else
-    "$PYTHON" -m pip --python .venv/bin/python install --quiet -c constraints.txt uv
+    # shellcheck disable=SC2086
+    "$PYTHON" -m pip --python .venv/bin/python install --quiet $uv
 fi
-.venv/bin/uv pip install --quiet --python .venv/bin/python --build-constraints constraints.txt \
-    -c constraints.txt -r requirements-dev.txt{{ ' -r app/requirements.txt' if cookiecutter.demo_app != 'none' }} -e .
+install() {
+    .venv/bin/uv pip install --quiet --python .venv/bin/python "$@"
+}
+if [ -n "${LOCKED:-}" ]; then
+    install --require-hashes -r locks/all.txt
+    install --no-deps --build-constraints locks/build.txt -e .
+else
+    install --build-constraints constraints.txt -c constraints.txt -r requirements-dev.txt -e .
+fi
 
 echo "Ready. Next: make all (or .venv/bin/{{ cookiecutter.project_slug }} --help)"

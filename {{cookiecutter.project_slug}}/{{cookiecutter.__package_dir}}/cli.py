@@ -86,6 +86,15 @@ def schema_infer(
     _next(f"wrote {written.schema} and {config}", "read them, then: all")
 
 
+@schema_app.command("json")
+def schema_json(config: ConfigPath = DEFAULT) -> None:
+    """Write the JSON Schemas by which editors know the files in configs/."""
+    from .data.json_schema import write_json_schemas
+
+    for path in write_json_schemas(config.parent):
+        typer.echo(path)
+
+
 @app.command()
 def ingest(config: ConfigPath = DEFAULT) -> None:
     """Copy the source into data/raw: checked, checksummed, never changed again."""

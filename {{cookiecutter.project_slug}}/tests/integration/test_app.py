@@ -12,12 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from {{ cookiecutter.package_name }}.reports.style import number
 
 from app.demo import Demo
 from app.form import Field, example_labels, form_values
+
+pytest.importorskip("playwright", reason="no page was clicked: `make test-app` installs Playwright")
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [

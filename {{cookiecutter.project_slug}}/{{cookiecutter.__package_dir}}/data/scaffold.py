@@ -20,6 +20,7 @@ from ..utils.files import sha256, write_text
 from ..utils.yaml import update_yaml
 from .column_guess import Guess
 from .decisions import decisions
+from .json_schema import COLUMNS, first_line
 from .schema import Schema, class_labels, value_kinds
 from .schema_inference import InferredSchema, infer
 
@@ -190,7 +191,7 @@ def _schema_yaml(schema: Schema, guesses: dict[str, Guess], name: str) -> str:
     yaml.allow_unicode = True
     text = StringIO()
     yaml.dump(document, text)
-    return HEADER.format(name=name) + text.getvalue()
+    return first_line(COLUMNS) + HEADER.format(name=name) + text.getvalue()
 
 
 def _flow(values: list[Any]) -> Any:

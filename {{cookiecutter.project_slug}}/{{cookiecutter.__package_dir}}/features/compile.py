@@ -229,7 +229,7 @@ def apply(
         return steps.add(operation, operands, known.gives or gives or "number")
     names = [f"c{i}" for i in range(len(operands))]
     values = dict(zip(names, (_operand(one).value for one in operands), strict=True))  # type: ignore[union-attr]
-    return eval(known.source(*names), {**SCALARS, **values})  # a line of `OPERATIONS`
+    return eval(known.source(*names), {**SCALARS, **values})  # of OPERATIONS  # nosec B307
 
 
 def _add(a: Any, b: Any) -> Any:

@@ -258,7 +258,7 @@ def row_function(traced: Traced) -> RowFunction:
         result = "result if isfinite(result) else None"
     body = "\n    ".join([*lines, f"return {result}"])
     code = compile(f"def function(row):\n    {body}", "<feature>", "exec")
-    exec(code, names)  # written above from `OPERATIONS` and column names' reprs alone
+    exec(code, names)  # of OPERATIONS and column names' reprs, written above  # nosec B102
     function: RowFunction = names["function"]
     return function
 

@@ -3,12 +3,15 @@
 import asyncio
 from typing import Any
 
-import gradio as gr
 import pytest
 
-from app import gradio_app
 from app.demo import Demo
 from app.form import Field
+
+pytest.importorskip("gradio", reason="`make test-app` installs Gradio")
+import gradio as gr
+
+from app import gradio_app
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 
 from app.demo import Demo
 from app.form import form_values
+
+pytest.importorskip("markdown_it", reason="`make test-app` installs markdown-it-py")
 from app.html_app import CHANGE, application
 
 HOSTILE = """"><script>alert('x')</script><i a='"""
