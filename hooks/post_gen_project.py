@@ -22,6 +22,12 @@ OPTIONAL: dict[str, list[str]] = {
     "demo_app=gradio,fastapi": ["app", "tests/unit/app", "tests/integration/test_app.py"],
     "demo_app=gradio": ["app/gradio_app.*", "tests/unit/app/test_gradio_app.py"],
     "demo_app=fastapi": ["app/html_app.*", "tests/unit/app/test_html_app.py"],
+    "monitoring": [
+        "monitoring",
+        "*/monitoring",
+        "*/*/monitoring",
+        "docs/monitoring.md",
+    ],
 }
 
 # It says that the hooks are missing, and goes where they run.

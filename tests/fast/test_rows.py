@@ -48,6 +48,7 @@ WORDS = {
     ],
     "demo_app=gradio": ["gradio", "gradio_app"],
     "demo_app=fastapi": ["html_app", "markdown-it", "markdown_it"],
+    "monitoring": ["monitor", "drift", "reference.json", "grafana", "alertmanager", "runbooks"],
 }
 # It pins every part's packages, so that any set of answers is reproducible.
 SUPERSET = "constraints.txt"
@@ -77,7 +78,9 @@ def texts(project: Path) -> dict[str, str]:
 
 def is_copied(name: str) -> bool:
     """Tell the files that are copied without rendering."""
-    return name.endswith(".j2") or (name.startswith("src/") and name.endswith(".py"))
+    if name.startswith("src/") and name.endswith(".py"):
+        return True
+    return name.endswith(".j2") or ("/grafana/" in name and name.endswith(".json"))
 
 
 def test_tree(row: Answers, project: Path) -> None:

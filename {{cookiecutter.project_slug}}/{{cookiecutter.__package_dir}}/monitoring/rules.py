@@ -1,0 +1,230 @@
+"""monitoring/prometheus/rules.yml: recording and alerting rules, made from monitoring/drift.yml.
+
+Each alert has a part of docs/runbooks.md, which its `runbook` names.
+"""
+
+from io import StringIO
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+from .measures import SMOOTHING
+from .settings import Monitoring, Performance, Service, duration
+
+PATH = Path("monitoring/prometheus/rules.yml")
+HEAD = "# Made from monitoring/drift.yml by `monitoring rules`: do not edit.\n"
+ONE = "model_version, role, name"
+REQUESTS = "http_server_request_duration_seconds"
+FAST, SLOW = ("5m", "1h", 14.4), ("30m", "6h", 6.0)
+"""Short window, long window and burn rate: "The Site Reliability Workbook", chapter 5."""
+CERTAIN = NormalDist().inv_cdf(0.99)
+
+
+def rules(settings: Monitoring) -> str:
+    """Return the rules as YAML."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 4096
+    groups = [
+        {"name": "service", "rules": _service(settings.service)},
+        {"name": "drift", "rules": _drift(settings)},
+        {"name": "performance", "rules": _performance(settings.performance)},
+    ]
+    text = StringIO()
+    yaml.dump({"groups": groups}, text)
+    return HEAD + text.getvalue()
+
+
+def _record(name: str, expression: str) -> dict[str, Any]:
+    return {"record": name, "expr": _folded(expression)}
+
+
+def _alert(
+    name: str, summary: str, expression: str, holds: str = "", page: bool = False
+) -> dict[str, Any]:
+    return {
+        "alert": name,
+        "expr": _folded(expression),
+        **({"for": holds} if holds else {}),
+        "labels": {"severity": "page" if page else "ticket"},
+        "annotations": {"summary": summary, "runbook": f"docs/runbooks.md#{name.lower()}"},
+    }
+
+
+def _folded(expression: str) -> Any:
+    from ruamel.yaml.scalarstring import LiteralScalarString
+
+    lines = [line.strip() for line in expression.strip().splitlines()]
+    return LiteralScalarString("\n".join(lines) + "\n") if len(lines) > 1 else lines[0]
+
+
+def _service(service: Service) -> list[dict[str, Any]]:
+    burn = []
+    for window in dict.fromkeys(one for rate in (FAST, SLOW) for one in rate[:2]):
+        burn += [
+            _record(
+                f"service:errors:ratio_{window}",
+                f"""sum(rate({REQUESTS}_count{{http_route="/predict", http_response_status_code=~"5.."}}[{window}]))
+                / sum(rate({REQUESTS}_count{{http_route="/predict"}}[{window}]))""",
+            ),
+            _record(
+                f"service:slow:ratio_{window}",
+                f"""1 - sum(rate({REQUESTS}_bucket{{http_route="/predict", le="{service.latency_seconds}"}}[{window}]))
+                / sum(rate({REQUESTS}_count{{http_route="/predict"}}[{window}]))""",
+            ),
+        ]
+    errors, slow = 1 - service.availability, 1 - service.latency_share
+    return [
+        *burn,
+        _alert(
+            "NoTargetUp",
+            "No API answers Prometheus",
+            'absent(up{job="api"} == 1)',
+            "2m",
+            page=True,
+        ),
+        _alert("NotReady", "An API has no model to serve", "model_ready == 0", "5m", page=True),
+        *_burning("ErrorBudgetBurns", "Too many requests fail", "service:errors", errors),
+        *_burning("LatencyBudgetBurns", "Too many predictions are slow", "service:slow", slow),
+        _alert(
+            "Saturated",
+            "More requests are under way than four fifths of what is let in",
+            "sum(http_server_active_requests) / sum(http_server_active_requests_limit) > 0.8",
+            "5m",
+            page=True,
+        ),
+        _alert(
+            "ChampionRefused", "The new champion is not served", "model_champion_refused == 1", "5m"
+        ),
+        _alert(
+            "VersionsDiffer",
+            "Replicas serve different versions",
+            "count by (model_name) (count by (model_name, model_version) (model_served == 1)) > 1",
+            "10m",
+        ),
+        _alert(
+            "ModelOld",
+            f"The served model was trained more than {service.oldest_days} days ago",
+            f"time() - min(model_created_timestamp_seconds > 0) > {service.oldest_days * 86_400}",
+        ),
+        _alert(
+            "LogLinesLost", "Log lines are lost", "sum(increase(log_lines_lost_total[15m])) > 0"
+        ),
+    ]
+
+
+def _burning(name: str, summary: str, ratio: str, budget: float) -> list[dict[str, Any]]:
+    alerts = []
+    for speed, (short, long, rate), page in (("Fast", FAST, True), ("", SLOW, False)):
+        limit = f"{rate * budget:.6g}"
+        alerts.append(
+            _alert(
+                f"{name}{speed}",
+                f"{summary}: the month's allowance burns {rate:g} times too fast",
+                f"{ratio}:ratio_{short} > {limit} and {ratio}:ratio_{long} > {limit}",
+                page=page,
+            )
+        )
+    return alerts
+
+
+def _drift(settings: Monitoring) -> list[dict[str, Any]]:
+    """The formulas of `measures`, over a window and all replicas."""
+    drift = settings.drift
+    span = _span(drift.window, drift.windows)
+    watched = [
+        _record(
+            "model:bin_rows:window",
+            f"sum by ({ONE}, bin) (increase(model_watched_rows_total[{drift.window}]))",
+        ),
+        _record("model:watched_rows:window", f"sum by ({ONE}) (model:bin_rows:window)"),
+        _record(
+            "model:bin_share:window",
+            f"""(model:bin_rows:window + {SMOOTHING})
+            / on ({ONE}) group_left ()
+            sum by ({ONE}) (model:bin_rows:window + {SMOOTHING})""",
+        ),
+        _record("model:bin_share:expected", f"max by ({ONE}, bin) (model_expected_share)"),
+        _record(
+            "model:psi:window",
+            f"""sum by ({ONE}) (
+            (model:bin_share:window - model:bin_share:expected)
+            * ln(model:bin_share:window / model:bin_share:expected)
+            )""",
+        ),
+        _record(
+            "model:psi_critical:window",
+            f"""clamp_min(
+            max by ({ONE}) (model_drift_chance)
+            * (1 / model:watched_rows:window + on (model_version) group_left () 1 / max by (model_version) (model_reference_rows)),
+            {drift.psi}
+            )""",
+        ),
+        _record(
+            "model:drifted:window",
+            f"""(model:psi:window > bool model:psi_critical:window)
+            * (model:watched_rows:window >= bool {drift.minimum_rows})""",
+        ),
+    ]
+    often = f"in {drift.drifted} of the latest {drift.windows} windows of {drift.window}"
+    return [
+        *watched,
+        *(
+            _alert(
+                name,
+                f"{what} {often}",
+                f'sum_over_time(model:drifted:window{{role="{role}"}}[{span}:{drift.window}]) >= {drift.drifted}',
+            )
+            for name, role, what in (
+                ("InputDrift", "input", "An input has drifted"),
+                ("PredictionDrift", "output", "Predictions have drifted"),
+            )
+        ),
+        _alert(
+            "ReferenceMissing",
+            "The served version has no reference: drift is not watched",
+            "model_reference_rows == 0 and on (model_version) model_served == 1",
+            "5m",
+        ),
+    ]
+
+
+def _performance(performance: Performance) -> list[dict[str, Any]]:
+    window, span = performance.window, _span(performance.window, 4)
+    outcomes = f"sum by (model_version) (increase(model_outcomes_total[{window}]))"
+    return [
+        _record("model:outcomes:window", outcomes),
+        _record(
+            "model:loss:window",
+            f"sum by (model_version) (increase(model_loss_total[{window}])) / model:outcomes:window",
+        ),
+        _record(
+            "model:loss_error:window",
+            f"""sqrt(
+            clamp_min(
+            sum by (model_version) (increase(model_squared_loss_total[{window}])) / model:outcomes:window
+            - model:loss:window ^ 2, 0
+            ) / model:outcomes:window
+            )""",
+        ),
+        _alert(
+            "PerformanceFallen",
+            f"The loss is more than {performance.worse:.0%} above what was measured",
+            f"""model:loss:window - {CERTAIN:.3f} * model:loss_error:window
+            > on (model_version) {1 + performance.worse} * max by (model_version) (model_expected_loss)
+            and model:outcomes:window >= {performance.outcomes}""",
+            page=True,
+        ),
+        _alert(
+            "OutcomesMissing",
+            f"Outcomes were told before, and none within {window}",
+            f"""sum(increase(model_outcomes_total[{span}])) > 0
+            unless sum(increase(model_outcomes_total[{window}])) > 0""",
+        ),
+    ]
+
+
+def _span(window: str, times: int) -> str:
+    return f"{int(duration(window).total_seconds()) * times}s"
