@@ -5,6 +5,7 @@
 Compose reads the file by itself. Lines that are there stay; remove one to have its key drawn anew.
 """
 
+import os
 import re
 import secrets
 import sys
@@ -23,8 +24,12 @@ def make_env(path: Path = ENV) -> list[str]:
     missing = [key for key in keys if not re.search(rf"^{key}=.", text, re.MULTILINE)]
     if missing:
         text += "" if not text or text.endswith("\n") else "\n"
-        path.touch(mode=0o600)
-        write_text(path, text + "".join(f"{key}={secrets.token_hex(32)}\n" for key in missing))
+        text += "".join(f"{key}={secrets.token_hex(32)}\n" for key in missing)
+        former = os.umask(0o077)  # never readable by others, not for a moment
+        try:
+            write_text(path, text)
+        finally:
+            os.umask(former)
     path.chmod(0o600)
     return missing
 

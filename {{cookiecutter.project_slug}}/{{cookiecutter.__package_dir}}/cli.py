@@ -27,7 +27,6 @@ ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration 
 Version = Annotated[str | None, typer.Option("--version", help="Such as v0.2.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 DEFAULT = Path("configs/default.yml")
-TABLE_METRICS = 3  # of each version; `--json` has all
 
 
 def main() -> None:
@@ -132,6 +131,7 @@ def evaluate(
 ) -> None:
     """Measure a version on the test rows; write the report and the model card."""
     from .reports.wording import lines
+    from .tracking import MODEL_CARD
     from .utils.terminal import print_json
     from .workflows import evaluation as step
 
@@ -141,7 +141,7 @@ def evaluate(
         return
     for line in lines(evaluation):
         typer.echo(f"  {line}")
-    _next(f"{evaluation.report} and {step.MODEL_CARD}", "predict FILE --out FILE")
+    _next(f"{evaluation.report} and {MODEL_CARD}", "models promote")
 
 
 @app.command("all")
@@ -198,30 +198,25 @@ def serve(config: ConfigPath = DEFAULT) -> None:
 @models_app.command("list")
 def models_list(config: ConfigPath = DEFAULT, as_json: AsJson = False) -> None:
     """List the versions with their metrics on the validation rows."""
-    from .models.model_io import Metadata
-    from .models.registry import versions
     from .utils.terminal import print_json, print_table
+    from .workflows.versions import read_versions, table
 
     settings = _load(config)
-    folder = settings.paths.models
     champion = _champion(settings)
-    known = [Metadata.read(folder / name) for name in versions(folder)]
+    known, broken = read_versions(settings.paths.models)
     if as_json:
         fields = {"version", "created", "model", "task", "target", "metrics"}
         rows = [one.model_dump(mode="json", include=fields) for one in known]
         print_json([row | {"champion": row["version"] == champion} for row in rows])
-        return
-    if not known:
-        typer.echo(f"{folder} has no model yet. Next: train")
-        return
-    shown = dict.fromkeys(name for one in known for name in [*one.metrics][:TABLE_METRICS])
-    table = [["version", "champion", "created", "model", *shown]]
-    for one in known:
-        mark = "champion" if one.version == champion else ""
-        values = (f"{one.metrics[name]:.4f}" if name in one.metrics else "" for name in shown)
-        table.append([one.version, mark, one.created[:16], one.model, *values])
-    print_table(table, numbers=len(shown))
-    typer.echo("Metrics of the validation rows; all of them: --json")
+    elif known:
+        print_table(*table(known, champion))
+        typer.echo("Metrics of the validation rows; all of them: --json")
+    elif not broken:
+        typer.echo(f"{settings.paths.models} has no model yet. Next: train")
+    for line in broken:
+        typer.echo(line, err=True)
+    if broken:
+        raise typer.Exit(1)
 
 
 @models_app.command("promote")

@@ -228,7 +228,7 @@ def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -
     Raises:
         UserError: A file is missing or is not YAML, or a key or value is wrong; exit code 2.
     """
-    values = _read(path)
+    values, named = _read(path), {}
     prefix = f"{(__package__ or '').upper()}__"
     for name, text in sorted(environ.items()):
         if name.upper().startswith(prefix):
@@ -238,12 +238,15 @@ def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -
                 target = target.setdefault(section, {})
                 if not isinstance(target, dict):
                     raise UserError(f"{name}: {section} is not a section of the config", 2)
-            secret = ".".join((*sections, key)) in SECRETS
-            target[key] = text if secret else parse_yaml(text, name)
+            dotted = ".".join((*sections, key))
+            named[dotted] = name
+            target[key] = text if dotted in SECRETS else parse_yaml(text, name)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        lines = [f"{path}: {line}" for line in explain(error, SECRETS)]
+        problems = zip(error.errors(), explain(error, SECRETS), strict=True)
+        keys = ((".".join(map(str, problem["loc"])), line) for problem, line in problems)
+        lines = [f"{named.get(key, path)}: {line}" for key, line in keys]
         raise UserError("\n".join(lines), 2) from None
 
 

@@ -1,11 +1,14 @@
 """What is recorded of a training run: where it comes from, what it was told, what it measured."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from .data.schema import Column
 from .preprocess.split import SplitRule
+
+MODEL_CARD = Path("model_card.md")  # about the version that was evaluated last
 
 
 class Record(BaseModel):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -85,6 +86,16 @@ def test_models_list(trained: SimpleNamespace, folder: Path) -> None:
     assert max(len(headers), len(first)) < 100
     assert "validation rows" in note
     assert done.returncode == 0
+
+
+def test_models_list_fails_where_a_version_is_damaged(
+    trained: SimpleNamespace, folder: Path
+) -> None:
+    shutil.copytree(trained.model.folder, folder / "models/v0.1")
+    (folder / "models/v0.1/metadata.json").write_text("{}", "utf-8")
+    done = call("models", "list", cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "metadata.json: missing or broken" in done.stderr
 
 
 def test_json_of_models_list(promoted: SimpleNamespace, folder: Path) -> None:

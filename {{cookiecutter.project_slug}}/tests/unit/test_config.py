@@ -38,6 +38,14 @@ def test_environment_overrides(folder: Path) -> None:
     assert config.train.params["max_depth"] == 3
 
 
+def test_the_environment_is_named_for_its_own_mistakes(folder: Path) -> None:
+    environ = {PREFIX + "TRAIN__SEED": "-1", PREFIX + "TRAIN__SED": "1"}
+    with pytest.raises(UserError) as caught:
+        load_config(environ=environ)
+    lines = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [*environ]
+
+
 @pytest.mark.parametrize("key", ["#hash", "null", "~", "0123", "1e3", "true", '"quoted"', "[abc"])
 def test_a_secret_is_taken_as_it_is(folder: Path, key: str) -> None:
     secret = load_config(environ={PREFIX + "SERVE__API_KEY": key}).serve.api_key

@@ -15,7 +15,7 @@ TABLE = b"a,b,y\n1,2,true\n"
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Answers /500/... with that status, /loop with itself, and /silent by half of a file."""
+    """Answers /500/... with that status, /loop with itself, /half and /silent by half of a file."""
 
     released = threading.Event()
     silences = 0  # how often the second half has been left out
@@ -26,7 +26,9 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.send_response(int(kind) if kind.isdigit() else 302 if kind == "loop" else 200)
         if kind == "loop":
             self.send_header("Location", self.path)
-        self.send_header("Content-Length", str(len(TABLE) if kind in ("silent", "200") else 0))
+        self.send_header(
+            "Content-Length", str(len(TABLE) if kind in ("half", "silent", "200") else 0)
+        )
         self.end_headers()
 
     def do_GET(self) -> None:
@@ -38,6 +40,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             self.released.wait(60)
         elif self.path.startswith(("/silent", "/200")):
             self.wfile.write(TABLE)
+        elif self.path.startswith("/half"):
+            self.wfile.write(TABLE[:6])
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -76,6 +80,11 @@ def test_what_the_server_answers_is_told(
     assert caught.value.code == code
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_breaks_off_is_told(web: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="broke off in the middle of the file; try again"):
+        download.fetch(f"{web}/half/t.csv", tmp_path / "t.csv")
 
 
 def test_silence_ends(web: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

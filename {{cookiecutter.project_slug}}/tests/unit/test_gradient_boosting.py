@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.models.gradient_boosting import (
     MOST_ROUNDS,
     PATIENCE,
@@ -100,3 +101,22 @@ def test_rows_that_say_nothing_leave_few_trees() -> None:
     model = GradientBoosting(Settings("regression", 0, {}, 0, 1))
     found = model.fit_until(x[:300], y[:300], [], x[300:], y[300:])
     assert found["n_estimators"] < 20
+
+
+@pytest.mark.parametrize(
+    ("classes", "params", "named"),
+    [
+        (2, {"objective": "regression"}, "objective 'regression' does not fit here .there: binary"),
+        (0, {"loss": "poisson"}, "objective 'poisson' does not fit here .there: regression,"),
+        (0, {"num_leaves": -3}, "refused to train: .*num_leaves. > .1.; see"),
+    ],
+)
+def test_what_cannot_be_fitted_is_named(classes: int, params: dict[str, Any], named: str) -> None:
+    with pytest.raises(UserError, match=named) as caught:
+        fitted(classes, **params)
+    assert ".cpp" not in str(caught.value)
+
+
+def test_a_regression_may_minimize_something_else() -> None:
+    model, _ = fitted(0, objective="regression_l1")
+    assert "objective=regression_l1" in model.model

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from {{ cookiecutter.package_name }}.models import fitting, onnx_export, train
 from {{ cookiecutter.package_name }}.models.estimators import ESTIMATORS, Linear
 from {{ cookiecutter.package_name }}.models.gradient_boosting import GradientBoosting
 from {{ cookiecutter.package_name }}.models.interfaces import Doubles, Floats, Settings
+from {{ cookiecutter.package_name }}.models.model_io import training_commit
 from {{ cookiecutter.package_name }}.models.registry import find_version, versions
 from {{ cookiecutter.package_name }}.preprocess import pipeline, processed
 from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
@@ -253,6 +255,11 @@ def test_parameters_that_cannot_be_are_refused(
     assert caught.value.code == 2
 
 
+def test_slices_that_evaluate_would_refuse_are_refused_at_once(project: Make) -> None:
+    with pytest.raises(UserError, match=r"evaluate\.slices: 'nowhere' is not an input"):
+        trained_on(project, "two", **{"evaluate.slices": ["nowhere"]})
+
+
 def test_an_unknown_model_is_refused_by_name(project: Make) -> None:
     with pytest.raises(UserError, match=r"train\.model: there is no model 'forest' \(there: dummy"):
         trained_on(project, "two", **{"train.model": "forest"})
@@ -306,6 +313,16 @@ def test_metadata_says_where_the_model_comes_from(trained: SimpleNamespace) -> N
     estimators = {"model.pkl", "model.onnx", "model.txt", "recipe.onnx", "baseline.onnx"}
     assert set(metadata.files) == estimators | {"preprocessor.json"}
     assert metadata.model_dump().keys() >= {"commit", "dirty", "created", "seed", "metrics"}
+
+
+def test_the_commit_is_clean_whatever_the_card_says(folder: Path) -> None:
+    git = "git", "-c", "user.name=n", "-c", "user.email=n@example.com"
+    for command in (("init",), ("add", "--all"), ("commit", "--message", "Start")):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    (folder / "model_card.md").write_text("filled in", "utf-8")
+    assert training_commit()["dirty"] is False
+    (folder / "another.txt").write_text("", "utf-8")
+    assert training_commit()["dirty"] is True
 
 
 @pytest.mark.parametrize(

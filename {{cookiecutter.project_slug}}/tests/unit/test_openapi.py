@@ -17,7 +17,7 @@ def test_openapi_is_the_schema(own: SimpleNamespace, own_api: SimpleNamespace) -
     schema = load_schema(own.config.paths.schema_)
     parts = document["components"]["schemas"]
     preprocessor = own.model.preprocessor
-    assert set(parts["Row"]["properties"]) == {*preprocessor.columns, *preprocessor.ids}
+    assert set(parts["Row"]["properties"]) == {*preprocessor.columns, *preprocessor.passed_through}
     for name, column in own.model.preprocessor.columns.items():
         shown = parts["Row"]["properties"][name]
         assert schema.columns[name].description in shown["description"]

@@ -57,14 +57,14 @@ def test_rows_keep_their_place(
     result = read(tmp_path / out)
     preprocessor = trained.model.preprocessor
     assert result.height == frame.height
-    for name in preprocessor.ids:
+    for name in preprocessor.passed_through:
         assert result[name].cast(pl.String).to_list() == frame[name].to_list()
     scores = (
         ["lower", "upper"]
         if preprocessor.classes is None
         else [f"probability_{c}" for c in preprocessor.classes]
     )
-    assert result.columns == [*preprocessor.ids, "prediction", *scores]
+    assert result.columns == [*preprocessor.passed_through, "prediction", *scores]
     empty = result["prediction"].is_null().arg_true().to_list()
     assert empty == [3, 53, 103, 153, 203, 253]
     assert result[scores[0]].is_null().arg_true().to_list() == empty

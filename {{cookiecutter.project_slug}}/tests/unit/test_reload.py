@@ -83,7 +83,7 @@ def test_another_schema_in_configs_changes_nothing(
             assert api.client.post("/predict", json=row).status_code == 200
             properties = api.client.get("/openapi.json").json()["components"]["schemas"]["Row"]
             preprocessor = trained.model.preprocessor
-            columns = {*preprocessor.columns, *preprocessor.ids}
+            columns = {*preprocessor.columns, *preprocessor.passed_through}
             assert set(properties["properties"]) == columns
     finally:
         trained.config.paths.schema_.write_text(before, encoding="utf-8")

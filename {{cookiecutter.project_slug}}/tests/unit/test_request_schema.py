@@ -127,6 +127,8 @@ def test_a_boolean_may_be_written_as_in_the_table() -> None:
         with pytest.raises(InvalidError):
             request_schema.read(json.dumps(wrong).encode())
         assert not _accepted(request_schema.model, wrong)
+    with pytest.raises(InvalidError, match="paid: must be true, false or as the table has it"):
+        request_schema.read(b'{"paid": "y"}')
 
 
 @pytest.mark.parametrize("number", ["K-1", 17, 2.5, None])
@@ -143,8 +145,8 @@ def test_ids_come_along(number: object) -> None:
 
 
 def test_ids_are_answered(own_api: SimpleNamespace, own: SimpleNamespace) -> None:
-    row, names = own_api.service.served().request_schema.example_row(), own.model.preprocessor.ids
-    ids = {name: f"{name} 1" for name in names}
+    row = own_api.service.served().request_schema.example_row()
+    ids = {name: f"{name} 1" for name in own.model.preprocessor.passed_through}
     several = own_api.client.post("/predict", json=[row, row | ids]).json()["predictions"]
     assert "ids" not in several[0]
     assert several[1].get("ids", {}) == ids

@@ -147,7 +147,9 @@ def test_the_labels_of_a_yes_or_no_come_back(
     out = pl.read_csv("out.csv", infer_schema=False)
     assert set(out["prediction"]) == set(map(str, words))
     assert out.columns[2:] == [f"probability_{word}" for word in words]
-    request_schema = RequestSchema(model.preprocessor.columns, 10, model.preprocessor.ids)
+    request_schema = RequestSchema(
+        model.preprocessor.columns, 10, model.preprocessor.passed_through
+    )
     line = {"nr": "c0", "x": table["x"][0], "paid": paid[0]}
     rows, _ = request_schema.read(json.dumps(line).encode())
     (answer,) = build_response(model, rows, str)

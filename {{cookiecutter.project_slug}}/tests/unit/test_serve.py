@@ -1,12 +1,22 @@
-"""The supervisor of several workers: what a dead one leaves behind."""
+"""Starting the API: a port that is taken, and what a dead worker leaves behind."""
 
+import socket
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from {{ cookiecutter.package_name }}.predict.serve import forget
+from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.predict.serve import check_address, forget
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1:{port}: .*serve.port"):
+            check_address("127.0.0.1", port)
+    check_address("127.0.0.1", port)
 
 
 def test_a_file_that_a_worker_was_killed_over_spoils_no_metrics(

@@ -29,7 +29,8 @@ def test_update_keeps_comments(folder: Path) -> None:
     ("text", "named"),
     [
         ("a: [1", "not valid YAML"),
-        ("split: {val_from: 0000-00-00}", "not valid YAML: year"),
+        ("a: 1\nsplit: {val_from: 0000-00-00}", "line 2, 0000-00-00 is no date: year"),
+        ("\n".join(" " * i + "a:" for i in range(3000)) + " 1", "more than 100 levels"),
         ("a: " + "[" * 10_000, "more than 100 levels"),
         ("a: " + "[x, " * 10_000, "more than 100 levels"),
         ("- " * 10_000, "more than 100 levels"),

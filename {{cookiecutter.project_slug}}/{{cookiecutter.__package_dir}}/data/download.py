@@ -95,6 +95,8 @@ def _in_words(error: Exception, source: str, shown: str) -> UserError:
     kinds = [type(cause).__name__ for cause in _chain(error)]
     if "TooManyRedirects" in kinds:
         return UserError(f"{shown}: the server redirects in a circle")
+    if {"ClientPayloadError", "IncompleteRead"} & set(kinds):
+        return UserError(f"{shown}: the server broke off in the middle of the file; try again")
     status = next(filter(None, (getattr(cause, "status", None) for cause in _chain(error))), None)
     if isinstance(status, int):
         what = STATUS.get(status) or f"the server answers with HTTP {status}"

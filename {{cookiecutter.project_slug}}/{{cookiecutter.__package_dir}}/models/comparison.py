@@ -11,6 +11,7 @@ from ..preprocess.transforms import Floats
 from ..utils import bootstrap, metrics
 
 Decision = Literal["promote", "inconclusive", "reject"]
+LEVEL = 0.95
 BASELINE_LEVEL = 0.98  # so that of 100 models without skill one passes
 MIN_RESAMPLES = 200
 
@@ -73,7 +74,7 @@ def compare_versions(
     if compared is None:
         return _undefined(rows)
     metric, comparison = compared
-    better, shown = _is_better(metric, comparison), _shown(metric, comparison)
+    better, shown = _is_better(metric, comparison), _shown(metric, comparison, LEVEL)
     worse = list(_degraded_slices(rows, task, slice_rows, slice_floor, resamples, seed))
     if better is False or worse:
         reason = f"worse: {shown}" if better is False else shown
@@ -99,7 +100,7 @@ def compare_with_baseline(
     if compared is None:
         return _undefined(rows)
     metric, comparison = compared
-    shown = f"{_shown(metric, comparison)} on {len(rows.y_true):,} test rows"
+    shown = f"{_shown(metric, comparison, BASELINE_LEVEL)} on {len(rows.y_true):,} test rows"
     if _is_better(metric, comparison):
         reason = f"better than its baseline: {shown}"
         return _decision("promote", (reason,), rows, metric, comparison)
@@ -112,7 +113,7 @@ def _compare(
     task: str,
     resamples: int,
     seed: int,
-    level: float = 0.95,
+    level: float = LEVEL,
     chosen: NDArray[np.int64] | None = None,
 ) -> tuple[str, bootstrap.Comparison] | None:
     """Return the primary metric and its values on the chosen rows; None where undefined."""
@@ -159,12 +160,12 @@ def _degraded_slices(
                 )
 
 
-def _shown(metric: str, comparison: bootstrap.Comparison) -> str:
+def _shown(metric: str, comparison: bootstrap.Comparison, level: float) -> str:
     difference = comparison.difference
     return (
         f"{metrics.METRICS[metric].label} {comparison.model.value:.4f} against "
         f"{comparison.baseline.value:.4f} (difference {difference.value:+.4f}, "
-        f"{difference.low:+.4f} to {difference.high:+.4f})"
+        f"{level:.0%} interval {difference.low:+.4f} to {difference.high:+.4f})"
     )
 
 

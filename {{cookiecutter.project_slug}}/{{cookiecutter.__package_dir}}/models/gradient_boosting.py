@@ -1,5 +1,6 @@
 """LightGBM: trees, as many as the validation rows ask for."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from .model_io import TREES, Explanation
 ROUNDS = 100  # where neither settings nor validation rows tell
 MOST_ROUNDS = 1000
 PATIENCE = 50  # rounds
+REGRESSION_OBJECTIVES = ("regression", "regression_l1", "huber", "fair", "quantile", "mape")
 SLACK = 0.001  # share of the gain that may be left for fewer trees
 
 
@@ -84,11 +86,7 @@ class GradientBoosting:
             return values[-1] if values else None
 
         rounds, patience = take("num_iterations"), take("early_stopping_round")
-        objective: dict[str, Any] = {"objective": "regression"}
-        if self.settings.task == "classification":
-            objective = {"objective": "binary"}
-            if classes > 2:
-                objective = {"objective": "multiclass", "num_class": classes}
+        objective = _objective(take("objective"), classes)
         params = {**self.defaults, **objective, "boosting": take("boosting") or "gbdt", **given}
         params |= {
             "seed": self.settings.seed,
@@ -130,7 +128,8 @@ class GradientBoosting:
         try:
             return lgb.train(params, data, num_boost_round=rounds, **others), losses
         except (lgb.basic.LightGBMError, ValueError, TypeError) as error:
-            raise UserError(f"LightGBM refused to train: {error}; see train.params", 2) from None
+            reason = re.sub(r"\s+at \S+\.cpp, line.*", "", str(error), flags=re.DOTALL)
+            raise UserError(f"LightGBM refused to train: {reason}; see train.params", 2) from None
 
     def _scaled(self, y: Doubles) -> Doubles:
         return (y - self.center) / self.spread
@@ -162,3 +161,16 @@ class GradientBoosting:
         """Return the trees as one TreeEnsemble node."""
         scale = (self.center, self.spread) if self.settings.task == "regression" else None
         return onnx_export.from_lightgbm(self.booster(), max(1, self.settings.classes), scale)
+
+
+def _objective(given: Any, classes: int) -> dict[str, Any]:
+    """Return what LightGBM minimizes; UserError where its predictions would mean something else."""
+    if classes:
+        fitting: tuple[str, ...] = ("multiclass",) if classes > 2 else ("binary",)
+    else:
+        fitting = REGRESSION_OBJECTIVES
+    if given is not None and given not in fitting:
+        known = ", ".join(fitting)
+        raise UserError(f"train.params: objective {given!r} does not fit here (there: {known})", 2)
+    number = {"num_class": classes} if classes > 2 else {}
+    return {"objective": given or fitting[0], **number}

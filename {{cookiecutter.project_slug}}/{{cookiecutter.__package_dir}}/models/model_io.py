@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from ..errors import UserError
 from ..preprocess.preprocessor import Preprocessor
-from ..tracking import Record, RunRecord
+from ..tracking import MODEL_CARD, Record, RunRecord
 from ..utils.files import atomic_folder, sha256, write_json
 from ..utils.yaml import explain
 from .predictor import Predictor
@@ -33,7 +33,7 @@ SERVED = (MODEL, PREPROCESSOR)  # what serving needs besides the metadata
 FORMAT = 1  # of metadata.json
 PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "pyarrow", "scikit-learn")
 GOLDEN_TOLERANCE = 1e-5
-MEND = "restore the version, or train or promote another"
+MEND = "restore its files, go back by `models rollback`, or `models promote VERSION --force`"
 
 
 class GoldenRow(Record):
@@ -226,8 +226,12 @@ def save_version(
 
 
 def training_commit() -> dict[str, str | bool | None]:
-    """Return the commit that the working directory is at, and whether files differ from it."""
-    git = ["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain"]
+    """Return the commit that the working directory is at, and whether files differ from it.
+
+    The model card does not count: each evaluation writes it.
+    """
+    others = ["--", ":/", f":(exclude){MODEL_CARD}"]
+    git = ["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", *others]
     try:
         commit, changes = (
             subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

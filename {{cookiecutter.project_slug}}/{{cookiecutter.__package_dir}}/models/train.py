@@ -38,6 +38,7 @@ from .model_io import (
 from .onnx_export import with_metadata
 from .predictor import Predictor
 from .registry import new_version
+from .slices import check_columns
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ def run(config: Config, version: str | None = None) -> Trained:
     folder = new_version(config.paths.models, version)
     schema = load_schema(config.paths.schema_)
     preprocessor, summary = current.load(config)
+    check_columns(config.evaluate.slices, preprocessor)
     seed_everything(settings.seed)
     sets = [
         processed.arrays(processed.read_set(config.paths.processed, split), preprocessor)

@@ -17,7 +17,6 @@ def register(app: typer.Typer, load: Callable[[Path], Any]) -> None:
         app: The command line.
         load: Reads a configuration file and sets up logging.
     """
-
     monitoring = typer.Typer(help="Alerts and dashboards.", no_args_is_help=True)
     app.add_typer(monitoring, name="monitoring", rich_help_panel=None)
 

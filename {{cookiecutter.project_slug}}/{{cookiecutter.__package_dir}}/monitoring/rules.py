@@ -14,7 +14,8 @@ from .settings import Monitoring, Performance, Service, duration
 PATH = Path("monitoring/prometheus/rules.yml")
 HEAD = "# Made from monitoring/drift.yml by `monitoring rules`: do not edit.\n"
 ONE = "model_version, role, name"
-REQUESTS = "http_server_request_duration_seconds"
+REQUESTS, ROUTE = "http_server_request_duration_seconds", 'http_route="/predict"'
+COUNT = f"{REQUESTS}_count"
 FAST, SLOW = ("5m", "1h", 14.4), ("30m", "6h", 6.0)
 """Short window, long window and burn rate: "The Site Reliability Workbook", chapter 5."""
 CERTAIN = NormalDist().inv_cdf(0.99)
@@ -61,19 +62,16 @@ def _folded(expression: str) -> Any:
 
 
 def _service(service: Service) -> list[dict[str, Any]]:
+    failed = f'{COUNT}{{{ROUTE}, http_response_status_code=~"5.."}}'
+    quick = f'{REQUESTS}_bucket{{{ROUTE}, le="{service.latency_seconds}"}}'
     burn = []
     for window in dict.fromkeys(one for rate in (FAST, SLOW) for one in rate[:2]):
+        total = f"sum(rate({COUNT}{{{ROUTE}}}[{window}]))"
         burn += [
             _record(
-                f"service:errors:ratio_{window}",
-                f"""sum(rate({REQUESTS}_count{{http_route="/predict", http_response_status_code=~"5.."}}[{window}]))
-                / sum(rate({REQUESTS}_count{{http_route="/predict"}}[{window}]))""",
+                f"service:errors:ratio_{window}", f"sum(rate({failed}[{window}]))\n/ {total}"
             ),
-            _record(
-                f"service:slow:ratio_{window}",
-                f"""1 - sum(rate({REQUESTS}_bucket{{http_route="/predict", le="{service.latency_seconds}"}}[{window}]))
-                / sum(rate({REQUESTS}_count{{http_route="/predict"}}[{window}]))""",
-            ),
+            _record(f"service:slow:ratio_{window}", f"1 - sum(rate({quick}[{window}]))\n/ {total}"),
         ]
     errors, slow = 1 - service.availability, 1 - service.latency_share
     return [
@@ -158,7 +156,10 @@ def _drift(settings: Monitoring) -> list[dict[str, Any]]:
             "model:psi_critical:window",
             f"""clamp_min(
             max by ({ONE}) (model_drift_chance)
-            * (1 / model:watched_rows:window + on (model_version) group_left () 1 / max by (model_version) (model_reference_rows)),
+            * (
+            1 / model:watched_rows:window
+            + on (model_version) group_left () 1 / max by (model_version) (model_reference_rows)
+            ),
             {drift.psi}
             )""",
         ),
@@ -169,13 +170,14 @@ def _drift(settings: Monitoring) -> list[dict[str, Any]]:
         ),
     ]
     often = f"in {drift.drifted} of the latest {drift.windows} windows of {drift.window}"
+    latest = f"[{span}:{drift.window}]) >= {drift.drifted}"
     return [
         *watched,
         *(
             _alert(
                 name,
                 f"{what} {often}",
-                f'sum_over_time(model:drifted:window{{role="{role}"}}[{span}:{drift.window}]) >= {drift.drifted}',
+                f'sum_over_time(model:drifted:window{{role="{role}"}}{latest}',
             )
             for name, role, what in (
                 ("InputDrift", "input", "An input has drifted"),
@@ -193,19 +195,21 @@ def _drift(settings: Monitoring) -> list[dict[str, Any]]:
 
 def _performance(performance: Performance) -> list[dict[str, Any]]:
     window, span = performance.window, _span(performance.window, 4)
-    outcomes = f"sum by (model_version) (increase(model_outcomes_total[{window}]))"
+
+    def added(metric: str) -> str:
+        return f"sum by (model_version) (increase({metric}[{window}]))"
+
     return [
-        _record("model:outcomes:window", outcomes),
+        _record("model:outcomes:window", added("model_outcomes_total")),
         _record(
             "model:loss:window",
-            f"sum by (model_version) (increase(model_loss_total[{window}])) / model:outcomes:window",
+            f"{added('model_loss_total')} / model:outcomes:window",
         ),
         _record(
             "model:loss_error:window",
             f"""sqrt(
             clamp_min(
-            sum by (model_version) (increase(model_squared_loss_total[{window}])) / model:outcomes:window
-            - model:loss:window ^ 2, 0
+            {added("model_squared_loss_total")} / model:outcomes:window - model:loss:window ^ 2, 0
             ) / model:outcomes:window
             )""",
         ),
@@ -213,7 +217,8 @@ def _performance(performance: Performance) -> list[dict[str, Any]]:
             "PerformanceFallen",
             f"The loss is more than {performance.worse:.0%} above what was measured",
             f"""model:loss:window - {CERTAIN:.3f} * model:loss_error:window
-            > on (model_version) {1 + performance.worse} * max by (model_version) (model_expected_loss)
+            > on (model_version)
+            {1 + performance.worse} * max by (model_version) (model_expected_loss)
             and model:outcomes:window >= {performance.outcomes}""",
             page=True,
         ),

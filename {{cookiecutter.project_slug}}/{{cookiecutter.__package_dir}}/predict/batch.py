@@ -61,7 +61,7 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
         raise UserError(violations.message(source))
     if source.resolve() == out.resolve():
         raise UserError(f"{out} is the input; name another file for the predictions", 2)
-    ids = [name for name in preprocessor.ids if name in names]
+    ids = [name for name in preprocessor.passed_through if name in names]
     clash = sorted(set(ids) & set(_result(model, None).columns))
     if clash:
         raise UserError(f"id columns and predictions cannot share a name: {', '.join(clash)}")

@@ -40,7 +40,8 @@ def open_served(folder: Path, max_rows: int) -> ServedModel:
     try:
         _ = model.predictor
         preprocessor = model.preprocessor
-        request_schema = RequestSchema(preprocessor.columns, max_rows, preprocessor.ids)
+        ids = preprocessor.passed_through
+        request_schema = RequestSchema(preprocessor.columns, max_rows, ids)
         verify_golden_rows(model)
     except UserError:
         raise

@@ -45,7 +45,7 @@ def pydantic_type(column: Column) -> Any:
             return strict
         spellings = {"type": "string", "enum": list(column.spellings)}
         schema = WithJsonSchema({"anyOf": [{"type": "boolean"}, spellings]})
-        return Annotated[strict, BeforeValidator(_spelled(column)), schema]
+        return Annotated[bool, BeforeValidator(_boolean(column)), schema]
     if column.is_datetime:
         return Annotated[datetime, BeforeValidator(_moment)]
     if column.is_number:
@@ -75,6 +75,20 @@ def _spelled(column: Column) -> Callable[[Any], Any]:
     """Return what reads a boolean that is written as its table writes it."""
     meaning = dict(zip(column.spellings, (False, True), strict=True))
     return lambda value: meaning.get(value, value) if isinstance(value, str) else value
+
+
+def _boolean(column: Column) -> Callable[[Any], bool]:
+    """Return the same for pydantic: anything else is refused, and what is taken is named."""
+    spelled = _spelled(column)
+
+    def read(value: Any) -> bool:
+        found = spelled(value)
+        if not isinstance(found, bool):
+            raise ValueError(f"must be true, false or as the table has it: {spellings}")
+        return found
+
+    spellings = " or ".join(repr(text) for text in column.spellings)
+    return read
 
 
 def example(column: Column) -> Any:

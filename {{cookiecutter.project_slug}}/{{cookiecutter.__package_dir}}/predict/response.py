@@ -27,8 +27,8 @@ def build_response(
 
     Returns:
         n results with `prediction_id` and `prediction`; classification adds `probabilities` by
-        class, regression `lower` and `upper`, the ends of the prediction interval. Where a row has
-        ids, its result has them too, under `ids`.
+        class, regression `lower` and `upper`, the ends of the prediction interval. What a row
+        has of ids and time, its result has too, under `ids`.
     """
     x = model.predictor.transform_rows(rows)
     y_pred = model.predictor.predict_inputs(x)
@@ -42,7 +42,7 @@ def build_response(
     preprocessor = model.preprocessor
     for row, result in zip(rows, results, strict=True):
         if len(row) > len(preprocessor.columns):
-            result["ids"] = {name: row[name] for name in preprocessor.ids if name in row}
+            result["ids"] = {name: row[name] for name in preprocessor.passed_through if name in row}
     return results
 
 

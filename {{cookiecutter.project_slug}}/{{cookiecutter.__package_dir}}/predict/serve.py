@@ -3,6 +3,8 @@
 import os
 import secrets
 import signal
+import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors import Multiprocess
 
 from ..config import load_config, variable
+from ..errors import UserError
 from ..logging_config import setup_logging
 from .api import create_app
 from .connection import LimitedProtocol
@@ -24,8 +27,12 @@ def run(path: Path) -> None:
 
     Args:
         path: The configuration file; `serve` in it says where to listen and with how many workers.
+
+    Raises:
+        UserError: Nobody can listen there, as when the port is taken.
     """
     settings = load_config(path).serve
+    check_address(settings.host, settings.port)
     os.environ[CONFIG_FILE] = str(path)
     # All workers sign alike.
     os.environ.setdefault(variable("serve", "signing_key"), secrets.token_hex(32))
@@ -52,6 +59,22 @@ def run(path: Path) -> None:
             _Workers(server, sockets=[server.bind_socket()]).run()
         else:
             uvicorn.Server(server).run()
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise UserError where nobody can listen: uvicorn would end with a code of its own."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if sys.platform != "win32":  # there it would share a port that is taken
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {host}:{port}: {error.strerror}; see serve.host and serve.port"
+        ) from None
 
 
 def app() -> FastAPI:

@@ -52,9 +52,7 @@ class Metrics:
         self._created = Gauge(
             "model_created_timestamp_seconds", "When the served version was trained.", **least
         )
-        self.refused = Gauge(
-            "model_champion_refused", "1 while the champion is refused.", **most
-        )
+        self.refused = Gauge("model_champion_refused", "1 while the champion is refused.", **most)
         self.load_failures = Counter(
             "model_load_failures_total", "Champions that could not be loaded.", registry=registry
         )

@@ -104,6 +104,12 @@ class Preprocessor(BaseModel):
     schema_hash: str
 
     @cached_property
+    def passed_through(self) -> tuple[str, ...]:
+        """Columns that are no input and come back with the prediction: ids, and the row's time."""
+        time = () if self.time is None or self.time in self.columns else (self.time,)
+        return (*self.ids, *time)
+
+    @cached_property
     def hash(self) -> str:
         """SHA-256 of the preprocessor's JSON."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

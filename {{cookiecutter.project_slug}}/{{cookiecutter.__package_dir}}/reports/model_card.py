@@ -161,10 +161,10 @@ def _skeleton(target: str) -> str:
 
 def _details(evaluation: Evaluation, schema: Schema) -> str:
     metadata = evaluation.metadata
-    commit = metadata.commit
+    commit, description = metadata.commit, schema.columns[evaluation.target].description
     lines = [
         ("Version", f"{evaluation.version}, trained {metadata.created}"),
-        ("Predicts", f"{evaluation.target}: {schema.columns[evaluation.target].description}"),
+        ("Predicts", ": ".join(filter(None, (evaluation.target, description)))),
         ("Type", f"{evaluation.task}, {metadata.model}"),
         ("Parameters", parameters(metadata)),
         ("Served", served(metadata)),

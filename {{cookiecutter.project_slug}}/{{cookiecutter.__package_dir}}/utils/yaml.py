@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import date
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from ..errors import UserError
 from .files import write_text
 
 DEEPEST = 100  # lists and mappings in each other
+TOO_DEEP = f"more than {DEEPEST} levels in each other"
+DATE = re.compile(r"\b\d{4}-\d\d?-\d\d?\b")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -43,8 +46,22 @@ def parse_yaml(text: str, where: str) -> Any:
         if _may_be_deep(text):
             _refuse_deep(text, where)
         return YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError, RecursionError) as error:  # a date such as 0000-00-00
-        raise UserError(f"{where}: not valid YAML: {error}", 2) from None
+    except RecursionError:
+        raise UserError(f"{where}: not valid YAML: {TOO_DEEP}", 2) from None
+    except (YAMLError, ValueError) as error:
+        reason = _no_date(text) or error
+        raise UserError(f"{where}: not valid YAML: {reason}", 2) from None
+
+
+def _no_date(text: str) -> str:
+    """Name the line with what looks like a date and is none: YAML's reader does not."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for match in DATE.finditer(line):
+            try:
+                date(*map(int, match[0].split("-")))
+            except ValueError as error:
+                return f"line {number}, {match[0]} is no date: {error}"
+    return ""
 
 
 def _refuse_deep(text: str, where: str) -> None:
@@ -56,7 +73,7 @@ def _refuse_deep(text: str, where: str) -> None:
         name = type(event).__name__
         depth += name.endswith("StartEvent") - name.endswith("EndEvent")
         if depth > DEEPEST:
-            raise UserError(f"{where}: not valid YAML: more than {DEEPEST} levels in each other", 2)
+            raise UserError(f"{where}: not valid YAML: {TOO_DEEP}", 2)
 
 
 def _may_be_deep(text: str) -> bool:

@@ -19,10 +19,10 @@ from ..preprocess import processed
 from ..preprocess.preprocessor import Preprocessor
 from ..reports import html_report, model_card, plots
 from ..reports.results import Evaluation
+from ..tracking import MODEL_CARD
 from ..utils.files import atomic_folder, write_json
 
 log = logging.getLogger(__name__)
-MODEL_CARD = Path("model_card.md")
 
 
 def run(config: Config, version: str | None = None) -> Evaluation:
