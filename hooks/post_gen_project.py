@@ -27,6 +27,7 @@ OPTIONAL: dict[str, list[str]] = {
         "*/monitoring",
         "*/*/monitoring",
         "docs/monitoring.md",
+        "docs/runbooks.md",
     ],
 }
 

@@ -9,7 +9,7 @@ from statistics import NormalDist
 from typing import Any
 
 from .measures import SMOOTHING
-from .settings import Monitoring, Performance, Service, duration
+from .settings import Drift, Monitoring, Performance, Service, duration
 
 PATH = Path("monitoring/prometheus/rules.yml")
 HEAD = "# Made from monitoring/drift.yml by `monitoring rules`: do not edit.\n"
@@ -29,8 +29,8 @@ def rules(settings: Monitoring) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 4096
     groups = [
-        {"name": "service", "rules": _service(settings.service)},
-        {"name": "drift", "rules": _drift(settings)},
+        {"name": "service", "rules": [*_promised(settings.service), *_serving(settings.service)]},
+        {"name": "drift", "rules": _drift(settings.drift)},
         {"name": "performance", "rules": _performance(settings.performance)},
     ]
     text = StringIO()
@@ -61,21 +61,26 @@ def _folded(expression: str) -> Any:
     return LiteralScalarString("\n".join(lines) + "\n") if len(lines) > 1 else lines[0]
 
 
-def _service(service: Service) -> list[dict[str, Any]]:
+def _promised(service: Service) -> list[dict[str, Any]]:
     failed = f'{COUNT}{{{ROUTE}, http_response_status_code=~"5.."}}'
     quick = f'{REQUESTS}_bucket{{{ROUTE}, le="{service.latency_seconds}"}}'
     burn = []
     for window in dict.fromkeys(one for rate in (FAST, SLOW) for one in rate[:2]):
         total = f"sum(rate({COUNT}{{{ROUTE}}}[{window}]))"
         burn += [
-            _record(
-                f"service:errors:ratio_{window}", f"sum(rate({failed}[{window}]))\n/ {total}"
-            ),
+            _record(f"service:errors:ratio_{window}", f"sum(rate({failed}[{window}]))\n/ {total}"),
             _record(f"service:slow:ratio_{window}", f"1 - sum(rate({quick}[{window}]))\n/ {total}"),
         ]
     errors, slow = 1 - service.availability, 1 - service.latency_share
     return [
         *burn,
+        *_burning("ErrorBudgetBurns", "Too many requests fail", "service:errors", errors),
+        *_burning("LatencyBudgetBurns", "Too many predictions are slow", "service:slow", slow),
+    ]
+
+
+def _serving(service: Service) -> list[dict[str, Any]]:
+    return [
         _alert(
             "NoTargetUp",
             "No API answers Prometheus",
@@ -84,8 +89,6 @@ def _service(service: Service) -> list[dict[str, Any]]:
             page=True,
         ),
         _alert("NotReady", "An API has no model to serve", "model_ready == 0", "5m", page=True),
-        *_burning("ErrorBudgetBurns", "Too many requests fail", "service:errors", errors),
-        *_burning("LatencyBudgetBurns", "Too many predictions are slow", "service:slow", slow),
         _alert(
             "Saturated",
             "More requests are under way than four fifths of what is let in",
@@ -128,11 +131,35 @@ def _burning(name: str, summary: str, ratio: str, budget: float) -> list[dict[st
     return alerts
 
 
-def _drift(settings: Monitoring) -> list[dict[str, Any]]:
-    """The formulas of `measures`, over a window and all replicas."""
-    drift = settings.drift
+def _drift(drift: Drift) -> list[dict[str, Any]]:
     span = _span(drift.window, drift.windows)
-    watched = [
+    often = f"in {drift.drifted} of the latest {drift.windows} windows of {drift.window}"
+    latest = f"[{span}:{drift.window}]) >= {drift.drifted}"
+    return [
+        *_distances(drift),
+        *(
+            _alert(
+                name,
+                f"{what} {often}",
+                f'sum_over_time(model:drifted:window{{role="{role}"}}{latest}',
+            )
+            for name, role, what in (
+                ("InputDrift", "input", "An input has drifted"),
+                ("PredictionDrift", "output", "Predictions have drifted"),
+            )
+        ),
+        _alert(
+            "ReferenceMissing",
+            "The served version has no reference: drift is not watched",
+            "model_reference_rows == 0 and on (model_version) model_served == 1",
+            "5m",
+        ),
+    ]
+
+
+def _distances(drift: Drift) -> list[dict[str, Any]]:
+    """The formulas of `measures`, over a window and all replicas."""
+    return [
         _record(
             "model:bin_rows:window",
             f"sum by ({ONE}, bin) (increase(model_watched_rows_total[{drift.window}]))",
@@ -167,28 +194,6 @@ def _drift(settings: Monitoring) -> list[dict[str, Any]]:
             "model:drifted:window",
             f"""(model:psi:window > bool model:psi_critical:window)
             * (model:watched_rows:window >= bool {drift.minimum_rows})""",
-        ),
-    ]
-    often = f"in {drift.drifted} of the latest {drift.windows} windows of {drift.window}"
-    latest = f"[{span}:{drift.window}]) >= {drift.drifted}"
-    return [
-        *watched,
-        *(
-            _alert(
-                name,
-                f"{what} {often}",
-                f'sum_over_time(model:drifted:window{{role="{role}"}}{latest}',
-            )
-            for name, role, what in (
-                ("InputDrift", "input", "An input has drifted"),
-                ("PredictionDrift", "output", "Predictions have drifted"),
-            )
-        ),
-        _alert(
-            "ReferenceMissing",
-            "The served version has no reference: drift is not watched",
-            "model_reference_rows == 0 and on (model_version) model_served == 1",
-            "5m",
         ),
     ]
 

@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from {{ cookiecutter.package_name }}.cli import app
 from {{ cookiecutter.package_name }}.config import DEFAULT
+from {{ cookiecutter.package_name }}.monitoring.rules import PATH, rules
+from {{ cookiecutter.package_name }}.monitoring.settings import Monitoring
 
 
 @pytest.fixture
@@ -28,3 +30,9 @@ def test_drift_ends_with_1_where_there_is_some(
     done = CliRunner().invoke(app, ["drift", "rough.csv"])
     assert done.exit_code == 1, done.output
     assert "input kind: PSI" in done.output
+
+
+def test_rules_are_written(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["monitoring", "rules"])
+    assert done.exit_code == 0, done.output
+    assert (folder / PATH).read_text(encoding="utf-8") == rules(Monitoring())
