@@ -5,6 +5,7 @@ that outlive a killed worker, so what Prometheus adds up over workers and replic
 """
 
 import logging
+import struct
 import threading
 from typing import Any
 
@@ -14,7 +15,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from ..errors import UserError
 from ..models.model_io import ModelVersion
 from ..models.registry import ModelRegistry
-from .bins import Watched
 from .reference import Reference, losses, open_reference, outputs
 
 BLOCK_ROWS = 256
@@ -116,21 +116,26 @@ class _Version:
             self._cells.append([live.rows.labels(*names, label) for label in one.labels])
         self._counts = [np.zeros(len(one.labels), dtype=np.int64) for one in self.watched]
         self._loss = [metric.labels(version) for metric in (live.outcomes, live.loss, live.squares)]
-        self._x: list[list[float]] = []
-        self._y_pred: list[list[float]] = []
+        self._inputs = len(model.preprocessor.inputs)
+        width = self._inputs + model.preprocessor.width
+        self._rows = np.zeros((BLOCK_ROWS, width), dtype=np.float32)
+        self._bytes = self._rows.data.cast("B")
+        self._pack = struct.Struct(f"{width}f")
+        self._kept = 0
         self._lock = threading.Lock()
 
     def keep(self, x: list[list[float]], y_pred: list[list[float]]) -> None:
+        pack, size = self._pack.pack_into, self._pack.size
         with self._lock:
-            self._x += x
-            self._y_pred += y_pred
-            if len(self._x) >= BLOCK_ROWS:
-                self._count()
+            for row, predicted in zip(x, y_pred, strict=True):
+                pack(self._bytes, self._kept * size, *row, *predicted)
+                self._kept += 1
+                if self._kept == BLOCK_ROWS:
+                    self._count()
 
     def flush(self) -> None:
         with self._lock:
-            if self._x:
-                self._count()
+            self._count()
             counts, self._counts = self._counts, [np.zeros_like(one) for one in self._counts]
         for cells, numbers in zip(self._cells, counts, strict=True):
             for i in np.flatnonzero(numbers):
@@ -155,13 +160,8 @@ class _Version:
         return float(numbers.index(label)) if label in numbers else None
 
     def _count(self) -> None:
-        with np.errstate(over="ignore"):  # beyond float32 is infinity, as in tables
-            x = np.array(self._x).astype(np.float32)
-        predicted = outputs(np.array(self._y_pred), self.classes, self.threshold)
-        self._x, self._y_pred = [], []
+        rows, self._kept = self._rows[: self._kept], 0
+        x, y_pred = rows[:, : self._inputs], rows[:, self._inputs :]
+        predicted = outputs(y_pred, self.classes, self.threshold)
         for counts, one in zip(self._counts, self.watched, strict=True):
-            counts += _values(one, x, predicted)
-
-
-def _values(one: Watched, x: Any, predicted: dict[str, Any]) -> Any:
-    return one.count(predicted[one.name] if one.position is None else x[:, one.position])
+            counts += one.count(predicted[one.name] if one.position is None else x[:, one.position])

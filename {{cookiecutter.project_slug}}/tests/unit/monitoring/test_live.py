@@ -82,7 +82,7 @@ def test_rows_are_counted_when_there_are_enough(
     assert sum(seen(metrics, one)) == 5
     for i in range(BLOCK_ROWS):
         counts.predicted("v0.1", x[i % 50 : i % 50 + 1], y_pred[i % 50 : i % 50 + 1])
-    assert not counts._versions["v0.1"]._x
+    assert counts._versions["v0.1"]._kept == 0
 
 
 def test_odd_rows_are_counted_too(
