@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.baking import Baker
-from tests.slow.projects import Installer, run
+from tests.slow.projects import Installer, run, uv
 from tests.slow.watching import (
     QUICK,
     Watched,
@@ -25,6 +25,30 @@ from tests.slow.watching import (
 )
 
 DASHBOARDS = ("service", "model", "drift")
+# What Grafana's own model of a dashboard does not take in, by its path; nothing is right.
+ROUND_TRIP = """
+import json, sys
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+def lost(ours, theirs, where):
+    if isinstance(ours, dict):
+        for key, value in ours.items():
+            if not isinstance(theirs, dict) or key not in theirs:
+                if value not in (None, [], {}):
+                    yield f"{where}.{key}"
+            else:
+                yield from lost(value, theirs[key], f"{where}.{key}")
+    elif isinstance(ours, list):
+        for i, (one, other) in enumerate(zip(ours, theirs)):
+            yield from lost(one, other, f"{where}[{i}]")
+
+for path in sys.argv[1:]:
+    board = json.load(open(path))
+    known = json.loads(json.dumps(Dashboard.from_json(board), cls=JSONEncoder))
+    for where in lost(board, known, path):
+        print("LOST", where)
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,10 +79,7 @@ def test_every_alert_fires_stays_silent_and_ends(name: str, bake: Baker) -> None
         ("for: 5m", "for: 50m"),
         ("model:psi:window > bool", "model:psi:window < bool"),
         (">= bool 500", ">= bool 1"),
-        ("[10800s:1h]) >= 2", "[10800s:1h]) >= 4"),
-        ('role="output"', 'role="outputs"'),
         ('http_route="/predict", http_response', "http_response"),
-        ("severity: page", "severity: ticket"),
     ],
 )
 def test_a_planted_fault_is_found(old: str, new: str, bake: Baker, tmp_path: Path) -> None:
@@ -69,6 +90,21 @@ def test_a_planted_fault_is_found(old: str, new: str, bake: Baker, tmp_path: Pat
     (tmp_path / "rules_test.yml").write_bytes((source / "rules_test.yml").read_bytes())
     done = promtool("test", "rules", "rules_test.yml", cwd=tmp_path)
     assert done.returncode != 0, f"{new} is not noticed"
+
+
+def test_grafana_knows_all_of_the_dashboards(bake: Baker, tmp_path: Path) -> None:
+    boards = [bake() / f"monitoring/grafana/dashboards/{name}.json" for name in DASHBOARDS]
+    odd = json.loads(boards[0].read_text("utf-8")) | {"tittle": "misspelt"}
+    (tmp_path / "odd.json").write_text(json.dumps(odd), "utf-8")
+    told = uv(
+        *("run", "--no-project", "--with", "grafana-foundation-sdk", "python", "-c", ROUND_TRIP),
+        *boards,
+        tmp_path / "odd.json",
+        cwd=tmp_path,
+    )
+    assert [line for line in told.splitlines() if line.startswith("LOST")] == [
+        f"LOST {tmp_path / 'odd.json'}.tittle"
+    ]
 
 
 def test_an_alert_arrives(installed: Installer, tmp_path: Path) -> None:
