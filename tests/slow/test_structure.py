@@ -60,7 +60,7 @@ def test_a_random_forest_as_the_page_says(installed: Installer) -> None:
     path.write_text(text.replace('    "dummy": Dummy,\n', f'    "dummy": Dummy,\n{line}'), "utf-8")
     config = project / "configs/default.yml"
     text = config.read_text("utf-8")
-    config.write_text(text.replace("model: gradient_boosting", "model: random_forest"), "utf-8")
+    config.write_text(text.replace("model: auto", "model: random_forest"), "utf-8")
     assert "is the champion" in run(installed.bin / "structure", "all", cwd=project)
     for tool in ("ruff", "mypy"):
         run(installed.bin / tool, *(["check"] if tool == "ruff" else []), cwd=project)

@@ -186,11 +186,14 @@ class Demo:
             return None
         results = predict_rows(model, [row | {name: value} for value in values])
         label, classes = prediction.explained_class, model.preprocessor.classes
+        predicted = [_plotted(result, label) for result in results]
         return WhatIf(
             change,
             values,
-            predicted=[_plotted(result, label) for result in results],
-            half_width=None if label is not None else model.half_width,
+            predicted=predicted,
+            half_widths=None
+            if label is not None or model.interval is None
+            else [model.interval.half_width(value) for value in predicted],
             current=(row[name], _plotted(prediction.result, label)),
             label=label,
             threshold=model.metadata.threshold if classes and len(classes) == 2 else None,

@@ -124,9 +124,10 @@ def svg(figure: Any) -> str:
 
 def _line(curve: WhatIf, title: str) -> str:
     with panels(WIDTH, 2.9, 1) as ((axes,), _):
-        if curve.half_width is not None:
-            low = [value - curve.half_width for value in curve.predicted]
-            high = [value + curve.half_width for value in curve.predicted]
+        if curve.half_widths is not None:
+            pairs = list(zip(curve.predicted, curve.half_widths, strict=True))
+            low = [value - half for value, half in pairs]
+            high = [value + half for value, half in pairs]
             axes.fill_between(curve.values, low, high, color=MODEL, alpha=0.14, lw=0)
         axes.plot(curve.values, curve.predicted, color=MODEL, lw=1.8)
         _threshold(axes.axhline, curve)

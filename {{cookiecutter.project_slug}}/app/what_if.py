@@ -38,7 +38,7 @@ class WhatIf:
         change: What was changed.
         values: The n values, as they stand in the rows; they grow where they are numbers or dates.
         predicted: n predictions, or n probabilities of `label`.
-        half_width: Regression: half the width of the prediction interval.
+        half_widths: Regression: n halves of the widths of the prediction intervals.
         current: The row's own value and prediction.
         label: Classification: the class whose probability is shown.
         threshold: Two classes: the probability from which the positive class is predicted.
@@ -47,7 +47,7 @@ class WhatIf:
     change: Change
     values: list[Any]
     predicted: list[float]
-    half_width: float | None
+    half_widths: list[float] | None
     current: tuple[Any, float]
     label: str | None
     threshold: float | None

@@ -55,7 +55,7 @@ from {{ cookiecutter.package_name }}.workflows import evaluation as evaluating
 ROOT = Path(__file__).parents[1]
 HOSTILE = "</td><script>alert(1)</script> $x^2$ | 100% \N{CJK UNIFIED IDEOGRAPH-6F22}"
 QUICK = {"evaluate.bootstrap": 20, "train.threads": 1}
-FAST = QUICK | {"train.params": {"n_estimators": 40}}
+FAST = QUICK | {"train.model": "gradient_boosting", "train.params": {"n_estimators": 40}}
 PLAIN = "task: classification\ndata: {source: table.csv}\nsplit: {by: random}\n"
 DERIVED = (
     Feature("known_hour", ("when",), "number", helpers.hour),

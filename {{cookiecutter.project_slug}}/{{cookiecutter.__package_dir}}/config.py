@@ -20,6 +20,7 @@ from .errors import UserError
 from .utils.yaml import explain, parse_yaml, read_yaml
 
 DEFAULT = Path("configs/default.yml")
+AUTO = "auto"  # for `train.model`: chosen by unseen rows
 SECRETS = {
     "serve.api_key",
     "serve.signing_key",
@@ -100,7 +101,7 @@ class Model(Section):
 class Train(Section):
     """Which model, and how it is fitted."""
 
-    model: str = Field(default="gradient_boosting", description="a name in models/estimators.py")
+    model: str = Field(default=AUTO, description="a name in models/estimators.py, or auto")
     baseline: str = Field(default="dummy", description="a name in models/estimators.py")
     seed: int = Field(default=0, ge=0, lt=2**31)
     threads: int = Field(default=0, ge=0, description="0 = all cores")

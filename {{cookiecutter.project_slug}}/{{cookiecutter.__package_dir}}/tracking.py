@@ -1,8 +1,11 @@
 """What is recorded of a training run: where it comes from, what it was told, what it measured."""
 
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from .data.schema import Column
@@ -43,11 +46,30 @@ class BaselineRecord(Record):
     metrics: dict[str, float]  # on the validation rows
 
 
+class ChoiceRecord(Record):
+    """How `train.model: auto` came to its model."""
+
+    metric: str
+    scores: dict[str, float]  # by model, on rows that it was not fitted on
+    rows: int
+    folds: int  # 0: on the validation rows
+
+
 class Interval(Record):
-    """A prediction interval: prediction +- half_width, in the target's unit."""
+    """A prediction interval, as wide as predictions of that size ask for, in the target's unit."""
 
     level: float  # share of the true values that it is meant to hold
-    half_width: float
+    edges: tuple[float, ...]  # growing predictions, each where the next half width begins
+    half_widths: tuple[float, ...]  # one more than edges: prediction +- half width
+
+    def half_width(self, prediction: float) -> float:
+        """Return half the width of the interval about one prediction."""
+        return self.half_widths[bisect_right(self.edges, prediction)]
+
+    def half_widths_of(self, y_pred: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return half the width of the interval about each of n predictions."""
+        groups = np.searchsorted(self.edges, y_pred, side="right")
+        return np.asarray(self.half_widths)[groups]
 
 
 class RefitRecord(Record):
@@ -70,6 +92,7 @@ class RunRecord(Record):
     design_matrix: bool  # whether it takes the design matrix; else the inputs as they are
     params: dict[str, Any]  # as they were set
     found_params: dict[str, Any] = {}  # and what the validation rows added, such as the rounds
+    choice: ChoiceRecord | None = None  # None: the model was named
     baseline: BaselineRecord
     seed: int
     split: SplitRule

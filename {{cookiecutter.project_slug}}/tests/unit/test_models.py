@@ -71,8 +71,8 @@ def test_every_model_and_task(project: Make, target: str, name: str) -> None:
     predicted = model.predictor.predict(test)
     if target == "number":
         assert predicted.shape == (len(test),)
-        assert model.half_width is not None
-        assert model.half_width > 0
+        assert model.interval is not None
+        assert min(model.interval.half_widths) > 0
         score = "mae", -1
     else:
         assert predicted.shape == (len(test), 2 if target == "two" else 6)
@@ -113,14 +113,15 @@ def test_the_recipe_is_measured_and_the_refit_is_served(project: Make, target: s
         assert result.metrics["mae"] == pytest.approx(np.abs(model.recipe.predict(x) - y).mean())
         assert metadata.interval is not None
         assert refit.interval is not None
-        errors = [np.abs(model.recipe.predict(a) - b) for a, b in sets[1:]]
-        for interval, residuals in (
-            (metadata.interval, errors[0]),
-            (refit.interval, np.concatenate(errors)),
+        predicted = [model.recipe.predict(a).astype(np.float64) for a, _ in sets[1:]]
+        for interval, y_true, y_pred in (
+            (metadata.interval, y, predicted[0]),
+            (refit.interval, np.concatenate([y, sets[2][1]]), np.concatenate(predicted)),
         ):
-            half = fitting.conformal(residuals, np.zeros(len(residuals)), 0.9).half_width
-            assert interval.half_width == pytest.approx(half, rel=1e-4)
-        assert model.half_width == refit.interval.half_width
+            same = fitting.conformal(y_true, y_pred, 0.9)
+            assert interval.half_widths == pytest.approx(same.half_widths, rel=1e-4)
+            assert interval.edges == pytest.approx(same.edges, rel=1e-4)
+        assert model.interval == refit.interval
 
 
 def test_without_refit_the_recipe_is_served(project: Make) -> None:
@@ -130,7 +131,7 @@ def test_without_refit_the_recipe_is_served(project: Make) -> None:
     assert model.recipe is model.predictor
     assert "recipe.onnx" not in model.metadata.files
     assert model.metadata.interval is not None
-    assert model.half_width == model.metadata.interval.half_width
+    assert model.interval == model.metadata.interval
 
 
 class Spoilt(Linear):
@@ -173,12 +174,28 @@ def test_shuffled_target_scores_like_the_baseline(project: Make) -> None:
     assert abs(result.metrics["roc_auc"] - 0.5) < 2.5 * 0.5 / np.sqrt(rows / 3)
 
 
-def test_conformal_interval_covers(project: Make) -> None:
-    residual = DRAW.normal(size=4000)
-    y, half = np.zeros(2000), fitting.conformal(residual[:2000], np.zeros(2000), 0.9).half_width
-    covered = np.mean(np.abs(residual[2000:] - y) <= half)
-    assert 0.87 < covered < 0.93
-    assert fitting.conformal(np.array([1.0, 3.0]), np.zeros(2), 0.9).half_width == 3.0
+def test_conformal_interval_covers_predictions_of_any_size() -> None:
+    draw = np.random.default_rng(6)
+    y_pred = draw.uniform(0, 10, 8000)
+    y_true = y_pred + draw.normal(size=8000) * y_pred  # the larger, the less sure
+    interval = fitting.conformal(y_true[:4000], y_pred[:4000], 0.9)
+    assert len(interval.edges) == 4
+    assert list(interval.half_widths) == sorted(interval.half_widths)
+    new_true, new_pred = y_true[4000:], y_pred[4000:]
+    half = interval.half_widths_of(new_pred)
+    assert half.tolist() == [interval.half_width(value) for value in new_pred.tolist()]
+    fifth = np.digitize(new_pred, [2, 4, 6, 8])
+    for number in range(5):
+        covered = np.mean((np.abs(new_true - new_pred) <= half)[fifth == number])
+        assert 0.85 < covered < 0.95
+
+
+@pytest.mark.parametrize("y_pred", [[0.0, 0.0], [1.0] * 300, [0.0] * 295 + [1.0] * 5])
+def test_groups_of_few_rows_get_no_width_of_their_own(y_pred: list[float]) -> None:
+    errors = np.arange(1.0, len(y_pred) + 1)
+    interval = fitting.conformal(np.array(y_pred) + errors, np.array(y_pred), 0.9)
+    assert interval.edges == ()
+    assert interval.half_widths == (errors[min(len(errors), -(-9 * (len(errors) + 1) // 10)) - 1],)
 
 
 @settings(max_examples=25)

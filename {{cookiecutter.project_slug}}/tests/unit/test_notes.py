@@ -83,7 +83,7 @@ def test_a_better_baseline_and_uncommitted_changes_are_noted(plain: Evaluation) 
 def test_an_interval_that_does_not_hold_its_share_is_noted(
     plain: Evaluation, covered: Estimate, word: str
 ) -> None:
-    interval = Interval(level=0.9, half_width=1.0)
+    interval = Interval(level=0.9, edges=(), half_widths=(1.0,))
     odd = replace(
         plain,
         metrics={"interval_coverage": Comparison(covered, UNDEFINED, UNDEFINED)},

@@ -25,6 +25,11 @@ from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 N = 400
 DRAW = np.random.default_rng(0)
+FAST: dict[str, Any] = {
+    "evaluate.bootstrap": 10,
+    "train.model": "gradient_boosting",
+    "train.params": {"n_estimators": 15},
+}
 DAYS = [f"2024-01-{day:02}" for day in range(1, 31)]
 
 
@@ -98,7 +103,7 @@ def test_own_table_runs_from_ingest_to_evaluate(
     folder: Path, odd_table: pl.DataFrame, target: str
 ) -> None:
     scaffolded(odd_table, target)
-    update_yaml(DEFAULT, {"evaluate.bootstrap": 10, "train.params": {"n_estimators": 10}})
+    update_yaml(DEFAULT, FAST)
     result = CliRunner().invoke(app, ["all"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert (folder / "artifacts/v0.1/report.html").stat().st_size > 10_000
@@ -139,7 +144,7 @@ def test_the_labels_of_a_yes_or_no_come_back(
     table = pl.DataFrame({"nr": [f"c{i}" for i in range(N)], "x": x + DRAW.normal(size=N)})
     schema = scaffolded(table.with_columns(paid=pl.Series(paid), y=pl.Series(y)), "y")
     assert class_labels(schema.columns["y"]) == tuple(map(str, words))
-    update_yaml(DEFAULT, {"evaluate.bootstrap": 10, "train.params": {"n_estimators": 10}})
+    update_yaml(DEFAULT, FAST)
     evaluation = run_all(load_config(environ={}))
     assert evaluation.classes == tuple(map(str, words))
     model = find_version(Path("models"), None)
@@ -166,7 +171,7 @@ def test_tables_of_scikit_learn(folder: Path, name: str) -> None:
     task = "regression" if name == "diabetes" else "classification"
     assert load_config(environ={}).task == task
     assert not schema.leaks
-    update_yaml(DEFAULT, {"evaluate.bootstrap": 10, "train.params": {"n_estimators": 20}})
+    update_yaml(DEFAULT, FAST)
     result = CliRunner().invoke(app, ["all"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "The model is better than the baseline" in result.output

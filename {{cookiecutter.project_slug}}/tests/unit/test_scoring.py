@@ -53,7 +53,7 @@ def test_rows_are_compared_as_if_they_were_all(two_classes: Arrays) -> None:
 
 def test_the_baseline_has_no_interval() -> None:
     y_true = np.arange(50.0)
-    predictions = scoring.Predictions(None, y_true, y_true + 1, y_true * 0, 0.5, 2.0)
+    predictions = scoring.Predictions(None, y_true, y_true + 1, y_true * 0, 0.5, np.full(50, 2.0))
     coverage = scoring.compare(predictions, 0, 0)["interval_coverage"]
     assert coverage.model.value == 1
     assert math.isnan(coverage.baseline.value)
@@ -85,7 +85,7 @@ def test_interval_coverage_holds_every_row_once() -> None:
     random = np.random.default_rng(0)
     y_pred = random.normal(0, 10, 317)
     y_true = y_pred + random.normal(0, 1, 317)
-    bins = scoring.interval_coverage(y_true, y_pred, 1.0)
+    bins = scoring.interval_coverage(y_true, y_pred, np.ones(317))
     assert len(bins) == scoring.COVERAGE_BINS
     assert sum(one.rows for one in bins) == 317
     inside = sum(one.rows * one.covered.value for one in bins)

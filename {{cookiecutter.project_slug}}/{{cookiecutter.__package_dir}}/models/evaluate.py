@@ -77,7 +77,8 @@ def read_test(
             bar.update(len(y))
     y_true, y_pred, baseline, values, sample_x = map(np.concatenate, zip(*batches, strict=True))
     y_pred, baseline, values = (one.astype(np.float64) for one in (y_pred, baseline, values))
-    half_width = None if (interval := model.metadata.interval) is None else interval.half_width
+    interval = model.metadata.interval
+    half_width = None if interval is None else interval.half_widths_of(y_pred)
     return TestSet(
         Predictions(preprocessor.classes, y_true, y_pred, baseline, settings.threshold, half_width),
         columns={name: values[:, i] for i, name in enumerate(settings.slices)},

@@ -16,6 +16,7 @@ from .predictor import Predictor
 
 ONNX_TOLERANCE = 1e-5
 SMALL_CELLS = 1_000_000  # rows x inputs
+GROUPS, GROUP_ROWS = 5, 50  # of predictions that share a width, and the fewest rows of one
 Set: TypeAlias = tuple[Floats, NDArray[np.float64]]  # inputs (n, k) and n targets
 Found: TypeAlias = tuple[Estimator, dict[str, Any]]
 
@@ -81,20 +82,33 @@ def predict(model: Estimator, preprocessor: Preprocessor, x: Floats) -> NDArray[
 
 
 def conformal(y_true: NDArray[np.float64], y_pred: NDArray[np.float64], level: float) -> Interval:
-    """Return the interval that covers `level` of new rows.
+    """Return the interval that covers `level` of new rows, whatever the size of the prediction.
 
     Split-conformal prediction (Lei et al., 2018, "Distribution-Free Predictive Inference for
     Regression", algorithm 2): half its width is the ceil((n + 1) * level)-th smallest absolute
-    residual of n rows that the model was not fitted on.
+    residual of n rows that the model was not fitted on. It is Mondrian (Boström and Johansson,
+    2020, "Mondrian Conformal Regressors"): each fifth of the predictions has a width of its own,
+    where the rows are enough.
 
     Args:
         y_true: n targets of the validation rows.
         y_pred: n predictions for them.
         level: Wanted coverage, between 0 and 1.
     """
-    residuals = np.sort(np.abs(y_true - y_pred))
-    rank = min(int(np.ceil((len(residuals) + 1) * level)), len(residuals))
-    return Interval(level=level, half_width=float(residuals[rank - 1]))
+    order = np.argsort(y_pred, kind="stable")
+    ascending, residuals = y_pred[order], np.abs(y_true - y_pred)[order]
+    edges: list[float] = []
+    starts = [0]
+    for edge in np.quantile(ascending, np.arange(1, GROUPS) / GROUPS, method="inverted_cdf"):
+        start = int(np.searchsorted(ascending, edge))
+        if min(start - starts[-1], len(ascending) - start) >= GROUP_ROWS:
+            edges.append(float(edge))
+            starts.append(start)
+    widths = []
+    for group in np.split(residuals, starts[1:]):
+        rank = min(int(np.ceil((len(group) + 1) * level)), len(group))
+        widths.append(float(np.sort(group)[rank - 1]))
+    return Interval(level=level, edges=tuple(edges), half_widths=tuple(widths))
 
 
 def export(

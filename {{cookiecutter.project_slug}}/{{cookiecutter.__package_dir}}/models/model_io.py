@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from ..errors import UserError
 from ..preprocess.preprocessor import Preprocessor
-from ..tracking import MODEL_CARD, Record, RunRecord
+from ..tracking import MODEL_CARD, Interval, Record, RunRecord
 from ..utils.files import atomic_folder, sha256, write_json
 from ..utils.yaml import explain
 from .predictor import Predictor
@@ -125,12 +125,11 @@ class ModelVersion:
         design_matrix = self.metadata.baseline.design_matrix
         return Predictor(self.preprocessor, self.folder / BASELINE, design_matrix)
 
-    @cached_property
-    def half_width(self) -> float | None:
-        """Regression: half the width of the prediction interval, in the target's unit."""
+    @property
+    def interval(self) -> Interval | None:
+        """Regression: the prediction interval of what is served."""
         refit = self.metadata.refit
-        interval = self.metadata.interval if refit is None else refit.interval
-        return None if interval is None else interval.half_width
+        return self.metadata.interval if refit is None else refit.interval
 
 
 def open_version(folder: Path, names: Iterable[str] | None = None) -> ModelVersion:

@@ -29,7 +29,7 @@ class Predictions:
         y_pred: (n, classes) probabilities or n predictions.
         baseline: The same of the baseline.
         threshold: Two classes: from this probability on it is the positive class.
-        half_width: Regression: half the width of the model's prediction interval, if there is one.
+        half_width: Regression: n halves of the intervals' widths, if there are intervals.
     """
 
     classes: tuple[str, ...] | None
@@ -37,15 +37,16 @@ class Predictions:
     y_pred: Array
     baseline: Array
     threshold: float
-    half_width: float | None
+    half_width: Array | None
 
     def __len__(self) -> int:
         return len(self.y_true)
 
     def metrics(self, y_pred: Array, rows: Rows) -> metrics.WeightedMetrics:
         """Prepare the metrics of some rows for the model's predictions or the baseline's."""
+        half_width = None if self.half_width is None else self.half_width[rows]
         return weighted_metrics(
-            self.classes, self.y_true[rows], y_pred[rows], self.half_width, self.threshold
+            self.classes, self.y_true[rows], y_pred[rows], half_width, self.threshold
         )
 
 
@@ -53,7 +54,7 @@ def weighted_metrics(
     classes: tuple[str, ...] | None,
     y_true: Array,
     y_pred: Array,
-    half_width: float | None = None,
+    half_width: Array | None = None,
     threshold: float = 0.5,
 ) -> metrics.WeightedMetrics:
     """Prepare the metrics.
@@ -62,7 +63,7 @@ def weighted_metrics(
         classes: The labels of the classes; None for regression.
         y_true: n targets: numbers or class indices.
         y_pred: (n, classes) probabilities or n predictions.
-        half_width: Regression: half the width of the prediction interval, if there is one.
+        half_width: Regression: n halves of the intervals' widths, if there are intervals.
         threshold: Two classes: from this probability on it is the positive class.
     """
     if classes is not None:
@@ -74,7 +75,7 @@ def values(
     classes: tuple[str, ...] | None,
     y_true: Array,
     y_pred: Array,
-    half_width: float | None,
+    half_width: Array | None,
     threshold: float,
 ) -> dict[str, float]:
     """Return the metrics by name, without the undefined; arguments as of `weighted_metrics`."""
@@ -141,13 +142,13 @@ def calibration(y_true: Array, proba: Array) -> list[CalibrationBin]:
     return metrics.calibration_bins(y_true == proba.argmax(axis=1), proba.max(axis=1))
 
 
-def interval_coverage(y_true: Array, y_pred: Array, half_width: float) -> list[CoverageBin]:
+def interval_coverage(y_true: Array, y_pred: Array, half_width: Array) -> list[CoverageBin]:
     """Cut rows into bins by prediction; a share's 95 % interval is Wilson's (1927).
 
     Args:
         y_true: n true values.
         y_pred: n predictions.
-        half_width: The interval is y_pred +- half_width.
+        half_width: n numbers; the intervals are y_pred +- half_width.
     """
     z = 1.96
     order = np.argsort(y_pred, kind="stable")
@@ -156,7 +157,7 @@ def interval_coverage(y_true: Array, y_pred: Array, half_width: float) -> list[C
         n = len(rows)
         if not n:
             continue
-        share = float((np.abs(y_true[rows] - y_pred[rows]) <= half_width).mean())
+        share = float((np.abs(y_true[rows] - y_pred[rows]) <= half_width[rows]).mean())
         middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
         reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
         covered = Estimate(share, max(0.0, middle - reach), min(1.0, middle + reach))

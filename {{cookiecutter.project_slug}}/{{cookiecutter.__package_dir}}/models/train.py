@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import Config, Train
+from ..config import AUTO, Config, Train
 from ..data.schema import Schema, load_schema
 from ..preprocess import current, processed
 from ..preprocess.preprocessor import Preprocessor
@@ -22,6 +22,7 @@ from ..tracking import RefitRecord
 from ..utils.random_seed import seed_everything
 from . import fitting, scoring
 from .attachments import Fitted, attach
+from .choice import fit_chosen
 from .comparison import MIN_RESAMPLES, Rows, compare_versions
 from .estimators import check_name
 from .interfaces import Estimator, Explainable
@@ -69,7 +70,8 @@ def run(config: Config, version: str | None = None) -> Trained:
             predict what the trained one does.
     """
     settings = config.train
-    check_name("train.model", settings.model)
+    if settings.model != AUTO:
+        check_name("train.model", settings.model)
     check_name("train.baseline", settings.baseline)
     folder = new_version(config.paths.models, version)
     schema = load_schema(config.paths.schema_)
@@ -81,8 +83,11 @@ def run(config: Config, version: str | None = None) -> Trained:
         for split in SPLITS
     ]
     training, validation = sets[:2]
+    at_random = config.split.by == "random"
     log.info("training %s on %s rows x %s inputs", settings.model, *training[0].shape)
-    recipe, found = fitting.fit_until(settings, preprocessor, training, validation)
+    settings, choice, (recipe, found) = fit_chosen(
+        settings, preprocessor, training, validation, at_random
+    )
     baseline = fitting.fit(fitting.baseline_of(settings), preprocessor, *training)
     served, refit = recipe, None
     if settings.refit:
@@ -97,15 +102,14 @@ def run(config: Config, version: str | None = None) -> Trained:
     files[BASELINE], _ = fitting.export(baseline, preprocessor, seen, scale)
     explanation, extra = served.explanation() if isinstance(served, Explainable) else (None, {})
     files |= {PICKLE: pickle.dumps(served), **extra}
-    fitted = Fitted(
-        preprocessor,
-        dict(zip(SPLITS, sets, strict=True)),
-        partial(fitting.predict, recipe, preprocessor),
-        config.evaluate.threshold,
-    )
+    known = dict(zip(SPLITS, sets, strict=True))
+    predict = partial(fitting.predict, recipe, preprocessor)
+    fitted = Fitted(preprocessor, known, predict, config.evaluate.threshold)
     files |= attach(settings.attachments, fitted)
     record = _origin(config, schema, preprocessor, summary) | {
+        "model": settings.model,
         "found_params": found,
+        "choice": choice,
         "design_matrix": recipe.design_matrix,
         **_measured(config, preprocessor, recipe, baseline, validation),
         "refit": refit,
@@ -128,7 +132,7 @@ def _measured(
     classes, threshold = preprocessor.classes, config.evaluate.threshold
     y_pred, y_baseline = (fitting.predict(one, preprocessor, x) for one in (recipe, baseline))
     interval = None if classes else fitting.conformal(y, y_pred, config.train.interval_level)
-    half_width = None if interval is None else interval.half_width
+    half_width = None if interval is None else interval.half_widths_of(y_pred)
     return {
         "baseline": {
             "model": config.train.baseline,
@@ -182,7 +186,6 @@ def _origin(
         "target": preprocessor.target,
         "classes": preprocessor.classes,
         "columns": schema.columns,
-        "model": settings.model,
         "params": settings.params,
         "seed": settings.seed,
         "split": summary.split,

@@ -119,7 +119,8 @@ def _result(
     if preprocessor.classes is None:
         value = pl.Series("prediction", predicted.astype(np.float64))
         columns = [value]
-        if (half := model.half_width) is not None:
+        if (interval := model.interval) is not None:
+            half = pl.Series(interval.half_widths_of(value.to_numpy()))
             columns += [(value - half).alias("lower"), (value + half).alias("upper")]
     else:
         chosen = predicted_classes(predicted, model.metadata.threshold)

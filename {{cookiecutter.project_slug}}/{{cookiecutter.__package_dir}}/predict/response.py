@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..models.model_io import ModelVersion
+from ..tracking import Interval
 from ..utils.classes import predicted_class
 
 NewId: TypeAlias = Callable[[float], str]
@@ -36,7 +37,7 @@ def build_response(
         observe(x, y_pred)
     classes = model.preprocessor.classes
     if classes is None:
-        results = _numbers(y_pred, model.half_width or 0.0, new_id)
+        results = _numbers(y_pred, model.interval, new_id)
     else:
         results = _classes(y_pred, classes, model.metadata.threshold, new_id)
     preprocessor = model.preprocessor
@@ -46,16 +47,15 @@ def build_response(
     return results
 
 
-def _numbers(y_pred: Sequence[Sequence[float]], half: float, new_id: NewId) -> list[dict[str, Any]]:
-    return [
-        {
-            "prediction_id": new_id(value),
-            "prediction": value,
-            "lower": value - half,
-            "upper": value + half,
-        }
-        for (value,) in y_pred
-    ]
+def _numbers(
+    y_pred: Sequence[Sequence[float]], interval: Interval | None, new_id: NewId
+) -> list[dict[str, Any]]:
+    results = []
+    for (value,) in y_pred:
+        half = 0.0 if interval is None else interval.half_width(value)
+        ends = {"lower": value - half, "upper": value + half}
+        results.append({"prediction_id": new_id(value), "prediction": value, **ends})
+    return results
 
 
 def _classes(

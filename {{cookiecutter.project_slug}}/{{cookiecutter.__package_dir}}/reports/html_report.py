@@ -11,7 +11,7 @@ from ..utils.metrics import METRICS
 from .results import LEARNING_ROUNDS, MOST_CURVES, Evaluation, Slice
 from .style import interval, number
 from .templates import load_template
-from .wording import parameters, sentence, served
+from .wording import choice, parameters, sentence, served
 
 TITLES = {True: "Better than the baseline", False: "Worse than the baseline", None: "Not shown"}
 TONES = {True: "good", False: "bad", None: "open"}
@@ -113,6 +113,7 @@ def _facts(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     data = metadata.data
     rows = data.rows
     yield "Version", f"{evaluation.version}, {metadata.model}"
+    yield "Chosen", choice(metadata)
     yield "Baseline", metadata.baseline.model
     yield "Trained", metadata.created.replace("T", " ").replace("+00:00", " UTC")
     commit = metadata.commit

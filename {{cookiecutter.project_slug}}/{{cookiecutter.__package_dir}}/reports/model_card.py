@@ -21,7 +21,7 @@ from ..utils.metrics import METRICS
 from .results import Evaluation
 from .style import interval, number
 from .templates import load_template
-from .wording import parameters, sentence, served
+from .wording import choice, parameters, sentence, served
 
 MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*(?=\r?$)", re.MULTILINE)
 FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -166,6 +166,7 @@ def _details(evaluation: Evaluation, schema: Schema) -> str:
         ("Version", f"{evaluation.version}, trained {metadata.created}"),
         ("Predicts", ": ".join(filter(None, (evaluation.target, description)))),
         ("Type", f"{evaluation.task}, {metadata.model}"),
+        ("Chosen", choice(metadata)),
         ("Parameters", parameters(metadata)),
         ("Served", served(metadata)),
         ("Seed", str(metadata.seed)),

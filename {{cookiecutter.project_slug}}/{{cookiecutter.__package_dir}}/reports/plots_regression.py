@@ -1,5 +1,7 @@
 """The plots of predicted numbers, each as the bytes of a PNG; the baseline beside the model."""
 
+import numpy as np
+
 from .results import Evaluation, Residuals
 from .style import (
     BASELINE,
@@ -55,9 +57,13 @@ def residuals(evaluation: Evaluation, residuals: Residuals) -> bytes:
         gaps = [y - y_pred for y, y_pred in zip(residuals.y_true, residuals.y_pred, strict=True)]
         right.scatter(residuals.y_pred, gaps, s=9, color=MODEL, alpha=0.35, lw=0)
         if (interval := evaluation.metadata.interval) is not None:
-            half, level = interval.half_width, interval.level
-            right.axhline(half, color=OTHER, lw=1.2, ls=DASHED)
-            right.axhline(-half, color=OTHER, lw=1.2, ls=DASHED, label=f"{level:.0%} interval")
+            ends = [min(residuals.y_pred), *interval.edges, max(residuals.y_pred)]
+            style = {"color": OTHER, "lw": 1.2, "ls": DASHED}
+            upper = np.array(interval.half_widths)
+            right.stairs(upper, ends, baseline=None, **style)
+            right.stairs(
+                -upper, ends, baseline=None, label=f"{interval.level:.0%} interval", **style
+            )
             legend(right, "upper left")
         right.set(xlabel=f"Predicted{unit}", ylabel=f"True - predicted{unit}")
         right.set_title("Residuals of the model by prediction")

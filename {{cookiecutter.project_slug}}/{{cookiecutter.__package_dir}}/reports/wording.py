@@ -41,6 +41,18 @@ def parameters(record: RunRecord) -> str:
     return ", ".join(named) or "the defaults of the model"
 
 
+def choice(record: RunRecord) -> str:
+    """Say how the model was chosen, where none was named."""
+    if record.choice is None:
+        return "named in the configuration"
+    metric = METRICS[record.choice.metric]
+    scores = [f"{name} {number(score)}" for name, score in record.choice.scores.items()]
+    rows = f"{record.choice.rows:,} rows in {record.choice.folds} folds"
+    if not record.choice.folds:
+        rows = f"{record.choice.rows:,} validation rows"
+    return f"{metric.label} of {', '.join(scores)}, on {rows}"
+
+
 def served(record: RunRecord) -> str:
     """Say what is served, where it is not quite what was measured."""
     if record.refit is None:

@@ -172,7 +172,7 @@ class _Classification:
 
 
 def regression_metrics(
-    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, half_width: float | None = None
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, half_width: npt.ArrayLike | None = None
 ) -> WeightedMetrics:
     """Prepare the metrics of predicted numbers.
 
@@ -182,8 +182,8 @@ def regression_metrics(
     Args:
         y_true: (n,) true values.
         y_pred: (n,) predicted values.
-        half_width: The prediction interval is y_pred +- half_width, bounds included; None leaves
-            the interval's metrics out.
+        half_width: (n,), or one for all: the intervals are y_pred +- half_width, bounds included;
+            None leaves their metrics out.
 
     Returns:
         A function from (n,) weights to the metrics.
@@ -197,7 +197,7 @@ def regression_metrics(
     error = np.abs(y - predicted)
     order = np.argsort(error)
     ascending = error[order]
-    covered = None if half_width is None else (error <= half_width).astype(np.float64)
+    half = None if half_width is None else np.broadcast_to(np.asarray(half_width, float), y.shape)
 
     def values(weights: Array) -> Values:
         total = weights.sum() or math.nan  # without rows all is undefined
@@ -209,9 +209,9 @@ def regression_metrics(
             "median_absolute_error": _weighted_median(ascending, weights[order]),
             "r2": 1 - squared / spread if spread > 0 else math.nan,
         }
-        if covered is not None and half_width is not None:
-            result["interval_coverage"] = float(weights @ covered / total)
-            result["interval_width"] = 2 * half_width
+        if half is not None:
+            result["interval_coverage"] = float(weights @ (error <= half) / total)
+            result["interval_width"] = float(weights @ (2 * half) / total)
         return result
 
     return values
