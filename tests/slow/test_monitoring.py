@@ -121,7 +121,7 @@ def test_an_alert_arrives(installed: Installer, tmp_path: Path) -> None:
     run(command, "monitoring", "rules", cwd=project)
     rows = sample_rows(project)
     draw = random.Random(0)
-    with watching(project, command, "flight_delays", tmp_path) as watched:
+    with watching(project, command, "watched_flights", tmp_path) as watched:
         quiet(watched, rows, draw)
         for name in DASHBOARDS:
             assert_shows(watched, project / f"monitoring/grafana/dashboards/{name}.json")
