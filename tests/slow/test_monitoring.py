@@ -79,6 +79,7 @@ def test_every_alert_fires_stays_silent_and_ends(name: str, bake: Baker) -> None
         ("for: 5m", "for: 50m"),
         ("model:psi:window > bool", "model:psi:window < bool"),
         (">= bool 500", ">= bool 1"),
+        ("[1h])) >= 100", "[1h])) >= 1"),
         ('http_route="/predict", http_response', "http_response"),
     ],
 )

@@ -72,10 +72,13 @@ def _promised(service: Service) -> list[dict[str, Any]]:
             _record(f"service:slow:ratio_{window}", f"1 - sum(rate({quick}[{window}]))\n/ {total}"),
         ]
     errors, slow = 1 - service.availability, 1 - service.latency_share
+    least = service.minimum_requests
     return [
         *burn,
-        *_burning("ErrorBudgetBurns", "Too many requests fail", "service:errors", errors),
-        *_burning("LatencyBudgetBurns", "Too many predictions are slow", "service:slow", slow),
+        *_burning("ErrorBudgetBurns", "Too many requests fail", "service:errors", errors, least),
+        *_burning(
+            "LatencyBudgetBurns", "Too many predictions are slow", "service:slow", slow, least
+        ),
     ]
 
 
@@ -116,7 +119,9 @@ def _serving(service: Service) -> list[dict[str, Any]]:
     ]
 
 
-def _burning(name: str, summary: str, ratio: str, budget: float) -> list[dict[str, Any]]:
+def _burning(
+    name: str, summary: str, ratio: str, budget: float, least: int
+) -> list[dict[str, Any]]:
     alerts = []
     for speed, (short, long, rate), page in (("Fast", FAST, True), ("", SLOW, False)):
         limit = f"{rate * budget:.6g}"
@@ -124,7 +129,8 @@ def _burning(name: str, summary: str, ratio: str, budget: float) -> list[dict[st
             _alert(
                 f"{name}{speed}",
                 f"{summary}: the month's allowance burns {rate:g} times too fast",
-                f"{ratio}:ratio_{short} > {limit} and {ratio}:ratio_{long} > {limit}",
+                f"""{ratio}:ratio_{short} > {limit} and {ratio}:ratio_{long} > {limit}
+                and sum(increase({COUNT}{{{ROUTE}}}[{long}])) >= {least}""",
                 page=page,
             )
         )

@@ -56,6 +56,9 @@ class Service(Settings):
     availability: Share = Field(default=0.995, description="requests not answered with 5xx")
     latency_seconds: float = Field(default=0.1, description="a bucket's end of the histogram")
     latency_share: Share = Field(default=0.99, description="predictions that are faster")
+    minimum_requests: int = Field(
+        default=100, ge=1, description="in the long window of an alert; fewer tell nothing"
+    )
     oldest_days: int = Field(default=180, ge=1, description="since the served model was trained")
 
 
