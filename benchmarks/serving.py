@@ -19,6 +19,7 @@ from server import Server, ask, cores, started, visit
 CONNECTIONS = (1, 16, 64)
 JUDGED_AT = 16  # the connections at which one figure stands for all
 OURS, QUIET_OURS, NOOP = "serve", "serve, no access log", "FastAPI no-op"
+UNWATCHED = "serve, not watched"
 ANNOTATED = "FastAPI no-op, annotated"
 USUAL, MLFLOW, BENTOML = "usual FastAPI app", "mlflow models serve", "bentoml serve"
 FIGURES = {"requests/s": "requests/s", "cpu us": "cpu per request"}
@@ -43,12 +44,14 @@ def serve(bench: Bench) -> None:
     body = example(ours)
     ours = replace(ours, body=body)
     quiet = settings | {PREFIX + "SERVE__ACCESS_LOG": "false"}
+    unwatched = settings | {PREFIX + "SERVE__OBSERVERS": "[]"}
     noop: Words = [python, CHILDREN / "noop.py", "{port}"]
     servers = [
         (ours, python),
         (Server(NOOP, noop, bench.project, body), python),
         (Server(ANNOTATED, [*noop, "annotated"], bench.project, body), python),
         (replace(ours, name=QUIET_OURS, env=quiet), python),
+        (replace(ours, name=UNWATCHED, env=unwatched), python),
     ]
     if bench.peers:
         servers += peers(bench, home, body)
@@ -246,6 +249,7 @@ def check_ratios(bench: Bench, runs: dict[str, list[Run]], sizes: dict[str, floa
         against(ANNOTATED, "requests/s", n)
         against(ANNOTATED, "cpu us", n)
     against(QUIET_OURS, "cpu us", JUDGED_AT, at_most=1.08)
+    against(UNWATCHED, "cpu us", JUDGED_AT, at_most=1.05)
     start = ratio(runs[OURS], runs[NOOP], "start s")
     bench.check(f"serve: start to first answer, to {NOOP}", start, 1.5)
     start = ratio(runs[OURS], runs[NOOP], "start cpu s")

@@ -28,6 +28,13 @@ OPTIONAL: dict[str, list[str]] = {
     "demo_app=gradio": ["app/gradio_app.*", "tests/unit/app/test_gradio_app.py"],
     "demo_app=fastapi": ["app/html_app.*", "tests/unit/app/test_html_app.py"],
     "editor_files": [".devcontainer", ".vscode"],
+    "monitoring": [
+        "monitoring",
+        "*/monitoring",
+        "*/*/monitoring",
+        "docs/monitoring.md",
+        "docs/runbooks/alerts.md",
+    ],
 }
 
 # It says that the hooks are missing, and goes where they run.

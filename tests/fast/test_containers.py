@@ -231,12 +231,33 @@ def test_the_rules_hold(row: Answers, bake: Baker) -> None:
     assert list(yaml.safe_load(compose)["services"]) == ["api", *["demo"] * demo]
 
 
+def test_what_watches_is_locked_up_too(bake: Baker) -> None:
+    """The services beside the API: read-only, without rights, and only for this machine."""
+    text = (bake() / "monitoring/compose.yml").read_text("utf-8")
+    assert "network_mode" not in text
+    assert "docker.sock" not in text
+    assert "PASSWORD" not in text
+    for name, service in yaml.safe_load(text)["services"].items():
+        assert service["profiles"] == ["monitoring"], name
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert re.fullmatch(
+            r"flight-delays:serve|\$\{\w+:-[\w/]+:v?\d+\.\d+\.\d+\}", service["image"]
+        )
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        folders = [one for one in service["volumes"] if one.startswith(".")]
+        assert all(one.endswith(":ro") for one in folders), name
+        assert all((bake() / one.split(":")[0]).exists() for one in folders), name
+
+
 def test_linters_of_distinct_files(bake: Baker) -> None:
     """hadolint and the schema of compose files see each distinct file once."""
     projects = [bake(**row) for row in ROWS]
     for name, command in {
         "Dockerfile": ("hadolint", "--no-color"),
         "docker-compose.yml": ("check-jsonschema", "--builtin-schema", "vendor.compose-spec"),
+        "monitoring/compose.yml": ("check-jsonschema", "--builtin-schema", "vendor.compose-spec"),
     }.items():
         distinct = {(project / name).read_bytes(): project / name for project in projects}
         done = run(*command, *distinct.values())

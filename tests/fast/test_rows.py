@@ -49,6 +49,7 @@ WORDS = {
     "demo_app=gradio": ["gradio", "gradio_app"],
     "demo_app=fastapi": ["html_app", "markdown-it-py>", "markdown_it"],  # others need it as well
     "editor_files": ["devcontainer", ".vscode", "vs code"],
+    "monitoring": ["monitor", "drift", "reference.json", "grafana", "alertmanager", "alerts.md"],
 }
 NO_TEXT = {".csv", ".parquet", ".png"}
 
@@ -76,7 +77,9 @@ def texts(project: Path) -> dict[str, str]:
 
 def is_copied(name: str) -> bool:
     """Tell the files that are copied without rendering."""
-    return name.endswith(".j2") or (name.startswith("src/") and name.endswith(".py"))
+    if name.startswith("src/") and name.endswith(".py"):
+        return True
+    return name.endswith(".j2") or ("/grafana/" in name and name.endswith(".json"))
 
 
 def test_tree(row: Answers, project: Path) -> None:

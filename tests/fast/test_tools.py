@@ -147,7 +147,7 @@ def test_what_was_made_and_what_is_next(template: Path, tmp_path: Path) -> None:
     tool = ["cookiecutter", str(template), "--no-input", "demo_app=none"]
     done = run(*tool, cwd=tmp_path)
     assert done.stdout.splitlines() == [
-        "Made flight-delays (classification, notebooks, editor_files). Next:",
+        "Made flight-delays (classification, notebooks, editor_files, monitoring). Next:",
         "  cd flight-delays",
         "  make setup all    # without make: docs/onboarding.md",
     ]

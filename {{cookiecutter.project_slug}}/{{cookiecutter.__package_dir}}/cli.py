@@ -1,6 +1,7 @@
 """The command line: thin, and quick to answer, since heavy imports wait inside the commands."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -297,3 +298,7 @@ def _load(path: Path) -> "Config":
 def _next(done: str, step: str) -> None:
     typer.echo(done)
     typer.echo(f"Next: {step}")
+
+
+for _path in sorted(Path(__file__).parent.glob("*/commands.py")):  # of rooms that may be there
+    import_module(f".{_path.parent.name}.commands", __package__).register(app, _load)

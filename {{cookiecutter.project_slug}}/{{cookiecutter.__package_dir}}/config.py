@@ -112,6 +112,9 @@ class Train(Section):
         default=True, description="serve the model fitted again on all rows that have a target"
     )
     params: dict[str, Any] = Field(default={}, description="passed on to the model")
+    attachments: tuple[str, ...] = Field(
+        default=(), description="modules that add files to a version"
+    )
 
 
 class Evaluate(Section):
@@ -158,6 +161,7 @@ class Serve(Section):
     access_log: bool = True
     prediction_log: Path | None = Field(default=None, description="JSON lines; null = off")
     log_bytes: int = Field(default=100_000_000, ge=1, description="size of a prediction log")
+    observers: tuple[str, ...] = Field(default=(), description="modules that are told all answers")
 
     @field_validator("api_key", "signing_key", mode="before")
     @classmethod

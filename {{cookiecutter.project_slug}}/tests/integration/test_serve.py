@@ -89,8 +89,9 @@ def test_several_workers_give_one_count(serving: Start) -> None:
         for _ in range(60):
             assert httpx.post(server.url + "/predict", json=row).status_code == 200
         text = httpx.get(server.url + "/metrics").text
-        line = 'http_requests_total{method="POST",path="/predict",status="200"} 60.0'
-        assert line in text
+        labels = 'http_request_method="POST",http_response_status_code="200"'
+        labels += ',http_route="/predict"'
+        assert "http_server_request_duration_seconds_count{" + labels + "} 60.0" in text
         assert "model_ready" in text
 
 

@@ -76,8 +76,15 @@ class Predictor:
         Returns:
             For each row the probabilities of the classes, or the one predicted number.
         """
+        return self.predict_inputs(self.transform_rows(rows))
+
+    def transform_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+        """Return the inputs of each row of plain values, NaN where missing."""
         transform = self._transform_row
-        x = [transform(row) for row in rows]
+        return [transform(row) for row in rows]
+
+    def predict_inputs(self, x: list[list[float]]) -> list[list[float]]:
+        """Predict what `transform_rows` returns; as `predict_rows`."""
         if len(x) == 1 and self._alone is not None:
             return self._alone(x[0])
         with np.errstate(over="ignore"):  # beyond float32 is infinity, as in tables

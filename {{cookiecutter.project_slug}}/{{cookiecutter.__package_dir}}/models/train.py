@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..preprocess.split import SPLITS
 from ..tracking import RefitRecord
 from ..utils.random_seed import seed_everything
 from . import fitting, scoring
+from .attachments import Fitted, attach
 from .choice import fit_chosen
 from .comparison import MIN_RESAMPLES, Rows, compare_versions
 from .estimators import check_name
@@ -100,6 +102,10 @@ def run(config: Config, version: str | None = None) -> Trained:
     files[BASELINE], _ = fitting.export(baseline, preprocessor, seen, scale)
     explanation, extra = served.explanation() if isinstance(served, Explainable) else (None, {})
     files |= {PICKLE: pickle.dumps(served), **extra}
+    known = dict(zip(SPLITS, sets, strict=True))
+    predict = partial(fitting.predict, recipe, preprocessor)
+    fitted = Fitted(preprocessor, known, predict, config.evaluate.threshold)
+    files |= attach(settings.attachments, fitted)
     record = _origin(config, schema, preprocessor, summary) | {
         "model": settings.model,
         "found_params": found,

@@ -29,8 +29,7 @@ async def lifespan(service: Service, app: FastAPI) -> AsyncIterator[None]:
     yield
     for task in tasks:
         task.cancel()
-    for log in service.logs:
-        log.close()
+    service.flush()
 
 
 def _drain_first(service: Service) -> None:
@@ -88,5 +87,4 @@ async def _follow(service: Service) -> None:
 async def _flush(service: Service) -> None:
     while True:
         await asyncio.sleep(1)
-        for log in service.logs:
-            log.flush()
+        await asyncio.to_thread(service.flush)

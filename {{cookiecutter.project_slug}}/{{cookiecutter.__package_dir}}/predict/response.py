@@ -8,10 +8,15 @@ from ..tracking import Interval
 from ..utils.classes import predicted_class
 
 NewId: TypeAlias = Callable[[float], str]
+Numbers: TypeAlias = list[list[float]]
+Observe: TypeAlias = Callable[[Numbers, Numbers], None]
 
 
 def build_response(
-    model: ModelVersion, rows: Sequence[Mapping[str, Any]], new_id: NewId
+    model: ModelVersion,
+    rows: Sequence[Mapping[str, Any]],
+    new_id: NewId,
+    observe: Observe | None = None,
 ) -> list[dict[str, Any]]:
     """Predict rows and put the results into words.
 
@@ -19,13 +24,17 @@ def build_response(
         model: The version that predicts.
         rows: n rows as `RequestSchema.read` gives them.
         new_id: Gives a prediction with some score an id of its own.
+        observe: Is told the n rows' inputs, and what the model gives for them.
 
     Returns:
         n results with `prediction_id` and `prediction`; classification adds `probabilities` by
         class, regression `lower` and `upper`, the ends of the prediction interval. What a row
         has of ids and time, its result has too, under `ids`.
     """
-    y_pred = model.predictor.predict_rows(rows)
+    x = model.predictor.transform_rows(rows)
+    y_pred = model.predictor.predict_inputs(x)
+    if observe is not None:
+        observe(x, y_pred)
     classes = model.preprocessor.classes
     if classes is None:
         results = _numbers(y_pred, model.interval, new_id)

@@ -12,12 +12,13 @@ import msgspec
 
 from ..config import Serve
 from .json_log import JsonLinesLog
+from .observers import load_observers
 from .outcomes import Outcomes
 from .prediction_ids import PredictionIds
 from .problems import ProblemError
 from .reload import ChampionReloader, ServedModel
 from .request_schema import InvalidError, NotJsonError, TooManyRowsError
-from .response import build_response
+from .response import Numbers, build_response
 from .telemetry import Metrics
 
 # Larger ones are read and predicted in a thread, so that others need not wait.
@@ -44,6 +45,7 @@ class Service:
         signing = settings.signing_key.get_secret_value().encode() if settings.signing_key else b""
         self.ids = PredictionIds(signing or os.urandom(32))
         self.key = settings.api_key.get_secret_value().encode() if settings.api_key else None
+        self.observers = load_observers(settings.observers, self.metrics.registry)
         self.active = 0
         self.draining = False
         self._told: dict[str, None] = {}  # the latest, in order
@@ -71,6 +73,8 @@ class Service:
             created = datetime.fromisoformat(metadata.created).timestamp()
             self.metrics.serves(metadata.name, served.version, created)
             self._outcomes[served.version] = Outcomes.of(metadata)
+            for observer in self.observers:
+                observer.serves(served.model, self.champion.registry)
         self.metrics.ready.set(0 if self.ready() else 1)
         self.metrics.refused.set(1 if reason and served is not None else 0)
         self.metrics.load_failures.inc(self.champion.failures - failures)
@@ -97,6 +101,8 @@ class Service:
         line = {"time": time.time(), "prediction_id": prediction_id, "label": label}
         of = {"model_version": predicted.version, "predicted_at": predicted.time}
         self.feedback.add({**line, **of, "score": predicted.score})
+        for observer in self.observers:
+            observer.told(predicted.version, predicted.score, label)
 
     def served(self) -> ServedModel:
         """Return the model that answers; ProblemError 503 where there is none."""
@@ -120,16 +126,29 @@ class Service:
         except TooManyRowsError as error:
             raise ProblemError(413, str(error)) from None
         new_id = partial(self.ids.new, served.version)
+        observe = partial(self._observe, served.version) if self.observers else None
         if len(rows) > IN_LOOP_ROWS:
-            results = await asyncio.to_thread(build_response, served.model, rows, new_id)
+            results = await asyncio.to_thread(build_response, served.model, rows, new_id, observe)
         else:
-            results = build_response(served.model, rows, new_id)
-        self.metrics.rows.inc(len(rows))
+            results = build_response(served.model, rows, new_id, observe)
+        self.metrics.rows.observe(len(rows))
         if self.predictions is not None:
             self._log(served.version, rows, results)
         if many:
             return encode({"model_version": served.version, "predictions": results})
         return encode({"model_version": served.version, **results[0]})
+
+    def _observe(self, version: str, x: Numbers, y_pred: Numbers) -> None:
+        for observer in self.observers:
+            observer.predicted(version, x, y_pred)
+
+    def flush(self) -> None:
+        """Write and count what was kept since the last second."""
+        for log in self.logs:
+            log.flush()
+        for observer in self.observers:
+            observer.flush()
+        self.metrics.process.measure(self.active, self.settings.max_concurrency)
 
     def _log(self, version: str, rows: list[dict[str, Any]], results: list[dict[str, Any]]) -> None:
         assert self.predictions is not None

@@ -1,6 +1,9 @@
 """What the server counts and measures, for Prometheus."""
 
+import mmap
 import os
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import (
@@ -12,6 +15,10 @@ from prometheus_client import (
     multiprocess,
 )
 
+# OpenTelemetry's names for HTTP, https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+ROWS = (1, 4, 16, 64, 256, 1024)
+STATM = Path("/proc/self/statm")
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
@@ -19,61 +26,48 @@ class Metrics:
     """The server's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        several = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-        least: dict[str, Any] = {"multiprocess_mode": "livemin"} if several else {}
-        most: dict[str, Any] = {"multiprocess_mode": "livemax"} if several else {}
-        registry = self.registry
-        self._requests = Counter(
-            "http_requests_total", "Requests.", ["method", "path", "status"], registry=registry
-        )
+        registry = self.registry = CollectorRegistry()
+        least: Any = {"registry": registry, "multiprocess_mode": "livemin"}
+        most: Any = {"registry": registry, "multiprocess_mode": "livemax"}
+        self.process = ProcessMetrics(registry)
         self._seconds = Histogram(
-            "http_request_duration_seconds",
+            "http_server_request_duration_seconds",
             "Time from the request's head to the answer's end.",
-            ["path"],
+            ["http_request_method", "http_route", "http_response_status_code"],
             buckets=SECONDS,
             registry=registry,
         )
-        self.rows = Counter("predicted_rows_total", "Rows predicted.", registry=registry)
+        self.rows = Histogram(
+            "model_request_rows",
+            "Rows of a request that was predicted.",
+            buckets=ROWS,
+            registry=registry,
+        )
         self.lost = Counter(
             "log_lines_lost_total", "Log lines that could not be written.", registry=registry
         )
-        self.ready = Gauge(
-            "model_ready", "1 while all workers serve a model.", registry=registry, **least
-        )
-        self._served = Gauge(
-            "model_served",
-            "1 for the version that is served.",
-            ["name", "version"],
-            registry=registry,
-            **most,
-        )
+        self.ready = Gauge("model_ready", "1 while all workers serve a model.", **least)
+        names = ["model_name", "model_version"]
+        self._served = Gauge("model_served", "1 for the version that is served.", names, **most)
         self._created = Gauge(
-            "model_created_timestamp_seconds",
-            "When the served version was trained.",
-            registry=registry,
-            **least,
+            "model_created_timestamp_seconds", "When the served version was trained.", **least
         )
-        self.refused = Gauge(
-            "model_champion_refused", "1 while the champion is refused.", registry=registry, **most
-        )
+        self.refused = Gauge("model_champion_refused", "1 while the champion is refused.", **most)
         self.load_failures = Counter(
             "model_load_failures_total", "Champions that could not be loaded.", registry=registry
         )
         self._last: tuple[str, str] | None = None
-        self._cells: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+        self._cells: dict[tuple[str, str, int], Any] = {}
 
-    def count(self, method: str, path: str, status: int, seconds: float) -> None:
-        """Count one request; `path` must be one of few."""
-        cell = self._cells.get((method, path, status))
+    def count(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request; `route` must be one of few."""
+        cell = self._cells.get((method, route, status))
         if cell is None:
-            cell = (
-                self._requests.labels(method, path, str(status)),
-                self._seconds.labels(path),
-            )
-            self._cells[method, path, status] = cell
-        cell[0].inc()
-        cell[1].observe(seconds)
+            known = method if method in METHODS else "_OTHER"
+            cell = self._seconds.labels(known, route, str(status))
+            if known == method:
+                self._cells[method, route, status] = cell
+        cell.observe(seconds)
 
     def serves(self, name: str, version: str, created: float) -> None:
         """Note which version is served.
@@ -96,3 +90,36 @@ class Metrics:
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             return generate_latest(registry)
         return generate_latest(self.registry)
+
+
+class ProcessMetrics:
+    """How busy the workers are."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        total: Any = {"registry": registry, "multiprocess_mode": "livesum"}
+        self._active = Gauge("http_server_active_requests", "Requests under way.", **total)
+        self._most_active = Gauge(
+            "http_server_active_requests_limit",
+            "Requests that may be under way at once; more are refused.",
+            **total,
+        )
+        self._cpu = Counter(
+            "process_cpu_seconds_total", "Time that the workers have computed.", registry=registry
+        )
+        self._memory = Gauge("process_resident_memory_bytes", "Memory of the workers.", **total)
+        self._computed = 0.0
+
+    def measure(self, active: int, most_active: int) -> None:
+        """Note how busy this process is.
+
+        Args:
+            active: Requests under way.
+            most_active: How many may be.
+        """
+        self._active.set(active)
+        self._most_active.set(most_active)
+        computed = sum(os.times()[:2])
+        self._cpu.inc(computed - self._computed)
+        self._computed = computed
+        with suppress(OSError):  # other systems than Linux do without
+            self._memory.set(int(STATM.read_text().split()[1]) * mmap.PAGESIZE)

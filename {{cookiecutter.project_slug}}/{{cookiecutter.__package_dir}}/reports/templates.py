@@ -8,17 +8,24 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 
+HERE = Path(__file__).parent
+
+
 def load_template(
-    name: str, html: bool, filters: Mapping[str, Callable[..., str]] | None = None
+    name: str,
+    html: bool,
+    filters: Mapping[str, Callable[..., str]] | None = None,
+    folder: Path = HERE,
 ) -> "Template":
-    """Load a template of this folder.
+    """Load a template.
 
     Args:
         name: Its file.
         html: Escape what is filled in for HTML.
         filters: By the names that the template has for them.
+        folder: Where it is; what it includes may be in this folder too.
     """
-    return templates_of(Path(__file__).parent, html, filters).get_template(name)
+    return templates_of(folder, html, filters).get_template(name)
 
 
 def templates_of(
@@ -28,7 +35,7 @@ def templates_of(
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(  # Markdown is no HTML  # nosec B701
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([folder, HERE]),
         autoescape=html,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,0 +1,1 @@
+"""What is seen, held against what was learned: reference, drift, live counters, alerts."""
