@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import UserError
+from .utils.terminal import DEFAULT, AsJson, ConfigPath, colored, print_json
 
 if TYPE_CHECKING:
     from .config import Config
@@ -19,14 +20,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 schema_app = typer.Typer(help="The schema of the raw table.", no_args_is_help=True)
-models_app = typer.Typer(help="The trained versions.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema", rich_help_panel=None)
-app.add_typer(models_app, name="models", rich_help_panel=None)
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
 Version = Annotated[str | None, typer.Option("--version", help="Such as v0.2.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-DEFAULT = Path("configs/default.yml")
 
 
 def main() -> None:
@@ -45,8 +41,6 @@ def main() -> None:
 
 
 def _fail(reason: str, code: int) -> None:
-    from .utils.terminal import colored
-
     typer.echo(f"{colored('error')}: {reason}", err=True)
     sys.exit(code)
 
@@ -141,7 +135,6 @@ def evaluate(
     """Measure a version on the test rows; write the report and the model card."""
     from .reports.wording import lines
     from .tracking import MODEL_CARD
-    from .utils.terminal import print_json
     from .workflows import evaluation as step
 
     evaluation = step.run(_load(config), version)
@@ -156,11 +149,13 @@ def evaluate(
 @app.command("all")
 def all_steps(config: ConfigPath = DEFAULT) -> None:
     """Ingest, preprocess, train and evaluate; promote the version if it is the best so far."""
+    from .models.commands import champion_name, promote_version
+
     for step in (ingest, preprocess, train, evaluate):
         step(config)
     settings = _load(config)
-    _promote(settings)
-    if (champion := _champion(settings)) is not None:
+    promote_version(settings)
+    if (champion := champion_name(settings)) is not None:
         typer.echo(f"{champion} is the champion. Next: serve")
 
 
@@ -204,88 +199,6 @@ def serve(config: ConfigPath = DEFAULT) -> None:
     server.run(config)
 
 
-@models_app.command("list")
-def models_list(config: ConfigPath = DEFAULT, as_json: AsJson = False) -> None:
-    """List the versions with their metrics on the validation rows."""
-    from .utils.terminal import print_json, print_table
-    from .workflows.versions import read_versions, table
-
-    settings = _load(config)
-    champion = _champion(settings)
-    known, broken = read_versions(settings.paths.models)
-    if as_json:
-        fields = {"version", "created", "model", "task", "target", "metrics"}
-        rows = [one.model_dump(mode="json", include=fields) for one in known]
-        print_json([row | {"champion": row["version"] == champion} for row in rows])
-    elif known:
-        print_table(*table(known, champion))
-        typer.echo("Metrics of the validation rows; all of them: --json")
-    elif not broken:
-        typer.echo(f"{settings.paths.models} has no model yet. Next: train")
-    for line in broken:
-        typer.echo(line, err=True)
-    if broken:
-        raise typer.Exit(1)
-
-
-@models_app.command("promote")
-def models_promote(
-    version: Annotated[
-        str | None, typer.Argument(help="Such as v0.2; the newest if left out.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Whatever the comparison says.")] = False,
-    config: ConfigPath = DEFAULT,
-) -> None:
-    """Compare a version with the champion on the test rows; it takes its place if it is better."""
-    if _promote(_load(config), version, force) == "reject":
-        raise typer.Exit(1)
-
-
-@models_app.command("history")
-def models_history(config: ConfigPath = DEFAULT, as_json: AsJson = False) -> None:
-    """Show who made which version the champion, when and why; the latest comes last."""
-    from .models.registry import ModelRegistry
-    from .utils.terminal import print_json
-
-    settings = _load(config).serve
-    pointer = ModelRegistry(settings.store, settings.cache).champion()
-    if as_json:
-        changes = () if pointer is None else pointer.history
-        print_json([change.model_dump(mode="json") for change in changes])
-        return
-    if pointer is None:
-        typer.echo("no version has been the champion yet")
-        return
-    for change in pointer.history:
-        typer.echo(f"{change.when}  {change.version:<7} {change.who:<12} {change.reason}")
-
-
-@models_app.command("rollback")
-def models_rollback(config: ConfigPath = DEFAULT) -> None:
-    """Make the champion before the present one the champion again."""
-    from .models import promotion
-
-    typer.echo(promotion.rollback(_load(config)))
-
-
-def _promote(settings: "Config", version: str | None = None, force: bool = False) -> str:
-    from .models import promotion
-    from .utils.terminal import colored
-
-    decision = promotion.promote(settings, version, force)
-    typer.echo(f"{decision.candidate}: {colored(decision.decision)}")
-    for reason in decision.reasons:
-        typer.echo(f"  {reason}")
-    return decision.decision
-
-
-def _champion(settings: "Config") -> str | None:
-    from .models.registry import ModelRegistry
-
-    pointer = ModelRegistry(settings.serve.store, settings.serve.cache).champion()
-    return None if pointer is None else pointer.version
-
-
 def _load(path: Path) -> "Config":
     from .config import load_config
     from .logging_config import setup_logging
@@ -300,5 +213,5 @@ def _next(done: str, step: str) -> None:
     typer.echo(f"Next: {step}")
 
 
-for _path in sorted(Path(__file__).parent.glob("*/commands.py")):  # of rooms that may be there
+for _path in sorted(Path(__file__).parent.glob("*/commands.py")):  # a room's own
     import_module(f".{_path.parent.name}.commands", __package__).register(app, _load)

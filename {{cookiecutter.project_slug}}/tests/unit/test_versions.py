@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-from {{ cookiecutter.package_name }}.workflows.versions import read_versions, table
+from {{ cookiecutter.package_name }}.models.versions import read_versions, table
 
 
 def test_a_damaged_version_hides_no_other(trained: SimpleNamespace, tmp_path: Path) -> None:

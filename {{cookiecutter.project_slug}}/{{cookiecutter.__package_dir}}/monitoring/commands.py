@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
-DEFAULT = Path("configs/default.yml")
+from ..utils.terminal import DEFAULT, ConfigPath
 
 
 def register(app: typer.Typer, load: Callable[[Path], Any]) -> None:

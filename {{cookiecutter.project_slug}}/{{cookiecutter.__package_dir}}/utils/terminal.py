@@ -1,11 +1,15 @@
-"""What commands print: tables and JSON on standard output, and color on a terminal only."""
+"""What commands take and print: options, tables, JSON, and color on a terminal only."""
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+DEFAULT = Path("configs/default.yml")
 COLORS = {"promote": "green", "inconclusive": "yellow", "reject": "red", "error": "red"}
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..models.model_io import Metadata
-from ..models.registry import versions
+from .model_io import Metadata
+from .registry import versions
 
 TABLE_METRICS = 3  # of each version; `--json` has all
 
