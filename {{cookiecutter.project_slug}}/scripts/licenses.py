@@ -25,12 +25,13 @@ LOOKED_AT = {"sigstore-models": "MIT"}
 def license_of(package: Distribution) -> str:
     """Return in one line what a package says of its license."""
     said = package.metadata
-    if expression := said.get("License-Expression"):
-        return str(expression)
+    if "License-Expression" in said:
+        return str(said["License-Expression"])
     prefix = "License :: "
     names = [line for line in said.get_all("Classifier") or [] if line.startswith(prefix)]
     names = [line.split(" :: ")[-1] for line in names if line != "License :: OSI Approved"]
-    return "; ".join(names) or str(said.get("License") or "says nothing").strip().splitlines()[0]
+    text = str(said["License"]).strip() if "License" in said else ""
+    return "; ".join(names) or (text or "says nothing").splitlines()[0]
 
 
 def is_allowed(text: str) -> bool:
