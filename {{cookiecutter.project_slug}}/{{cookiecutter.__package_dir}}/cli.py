@@ -256,7 +256,7 @@ def models_rollback(config: ConfigPath = DEFAULT) -> None:
     """Make the champion before the present one the champion again."""
     from .models import promotion
 
-    typer.echo(f"{promotion.rollback(_load(config))} is the champion")
+    typer.echo(promotion.rollback(_load(config)))
 
 
 def _promote(settings: "Config", version: str | None = None, force: bool = False) -> str:

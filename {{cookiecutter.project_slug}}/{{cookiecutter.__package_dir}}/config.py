@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from .errors import UserError
-from .utils.yaml import explain, parse_yaml, read_yaml
+from .utils.yaml import parse_yaml, problems, read_yaml
 
 DEFAULT = Path("configs/default.yml")
 AUTO = "auto"  # for `train.model`: chosen by unseen rows
@@ -245,9 +245,8 @@ def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        problems = zip(error.errors(), explain(error, SECRETS), strict=True)
-        keys = ((".".join(map(str, problem["loc"])), line) for problem, line in problems)
-        lines = [f"{named.get(key, path)}: {line}" for key, line in keys]
+        found = problems(error, SECRETS, Config)
+        lines = [f"{named.get(key, path)}: {line}" for key, line in found]
         raise UserError("\n".join(lines), 2) from None
 
 

@@ -127,3 +127,9 @@ def test_dates_in_every_common_form() -> None:
         "2024-01-02 03:04:05.500000",
         "2024-01-02 03:04:00",
     ]
+
+
+def test_what_is_unreadable_is_not_missing_too(tmp_path: Path) -> None:
+    message = check(GOOD.replace("2024-01-01T10:00", "soon").replace("2024-01-02", "x"), tmp_path)
+    assert "when: not of type datetime" in message
+    assert "when: missing" not in message

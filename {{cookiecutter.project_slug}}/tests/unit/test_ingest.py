@@ -52,6 +52,22 @@ def test_again_changes_nothing(project: Make) -> None:
     assert leftovers() == ["manifest.json", "table.csv"]
 
 
+def test_another_schema_checks_the_table_again(project: Make) -> None:
+    config = project(FRAME, "y")
+    before = ingest.run(config)
+    schema = config.paths.schema_
+    text = schema.read_text("utf-8")
+    column = next(name for name in FRAME.columns if name != "y")
+    update_yaml(schema, {f"columns.{column}.description": "said anew"})
+    assert ingest.run(config) == before  # nothing that matters
+    update_yaml(schema, {f"columns.{column}": {"type": "datetime"}})
+    with pytest.raises(UserError, match="not of type datetime"):
+        ingest.run(config)
+    schema.write_text(text, "utf-8")
+    assert ingest.run(config) == before
+    assert leftovers() == ["manifest.json", "table.csv"]
+
+
 def test_other_bytes_are_refused(project: Make) -> None:
     config = project(FRAME, "y")
     ingest.run(config)

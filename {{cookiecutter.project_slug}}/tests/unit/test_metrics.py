@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as sk
 
+from {{ cookiecutter.package_name }}.utils.calibration import calibration_bins
 from {{ cookiecutter.package_name }}.utils.metrics import (
     WeightedMetrics,
-    calibration_bins,
     classification_metrics,
     regression_metrics,
 )
@@ -105,13 +105,6 @@ def test_degenerate_cases_are_nan_and_quiet(rows: int) -> None:
     assert math.isnan(numbers(ONES(rows))["r2"])
     assert all(math.isnan(value) or value == 0 for value in numbers(zeros).values())
     assert sum(b.rows for b in calibration_bins(zeros, zeros)) == rows
-
-
-def test_a_calibration_bin_has_the_interval_of_its_share() -> None:
-    (one,) = calibration_bins(np.arange(100) < 20, np.full(100, 0.3))
-    assert (one.rows, one.observed) == (100, 0.2)
-    assert one.predicted == pytest.approx(0.3)
-    assert one.half_width == pytest.approx(1.96 * math.sqrt(0.2 * 0.8 / 100))
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:

@@ -106,3 +106,17 @@ def test_a_random_split_is_not_drawn_anew_when_a_column_is_left_out(
     for name, part in before.items():
         again = processed.read_set(config.paths.processed, name)
         assert again["__row"].to_list() == part["__row"].to_list()
+
+
+@pytest.mark.parametrize("keep", [10, 900])
+def test_a_damaged_set_is_named(project: Make, frame: pl.DataFrame, sets: Sets, keep: int) -> None:
+    config = project(frame, "y")
+    sets(config)
+    path = Path("data/processed/val.parquet")
+    content = path.read_bytes()
+    path.write_bytes(content[:keep])
+    with pytest.raises(UserError, match=r"val\.parquet: broken .*run `preprocess` again"):
+        opened(config)
+    path.write_bytes(b"x" * keep + content[keep:])
+    with pytest.raises(UserError, match=r"val\.parquet: broken .*run `preprocess` again"):
+        processed.read_set(config.paths.processed, "val")

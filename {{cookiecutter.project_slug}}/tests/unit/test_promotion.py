@@ -89,8 +89,8 @@ def test_each_rollback_goes_one_further(two: Config) -> None:
     shutil.copytree(two.paths.models / "v0.2", two.paths.models / "v0.3")
     for version in ("v0.1", "v0.2", "v0.3"):
         assert promotion.promote(two, version, force=True).forced
-    assert promotion.rollback(two) == "v0.2"
-    assert promotion.rollback(two) == "v0.1"
+    assert promotion.rollback(two) == "v0.2 is the champion"
+    assert promotion.rollback(two) == "v0.1 is the champion"
     with pytest.raises(UserError, match="to go back to"):
         promotion.rollback(two)
     now = pointer(two)
@@ -188,3 +188,18 @@ def test_few_rows_tell_nothing(
     decision = promotion.promote(two, "v0.1")
     assert decision.decision == "inconclusive"
     assert "are needed to compare" in decision.reasons[0]
+
+
+def test_a_champion_that_is_gone_is_named(two: Config) -> None:
+    promotion.promote(two, "v0.1", force=True)
+    shutil.rmtree(two.paths.models / "v0.1")
+    with pytest.raises(UserError, match=r"champion, v0\.1, cannot be compared .*promote v0\.2"):
+        promotion.promote(two, "v0.2")
+
+
+def test_a_rollback_says_where_the_target_is_another(two: Config) -> None:
+    promotion.promote(two, "v0.1", force=True)
+    rewrite(two, "v0.2", target="another")
+    promotion.promote(two, "v0.2", force=True)
+    said = promotion.rollback(two)
+    assert said.startswith("v0.1 is the champion; v0.1 predicts another target: y")

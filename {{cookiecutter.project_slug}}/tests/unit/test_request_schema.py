@@ -173,3 +173,19 @@ def _accepted(model: Any, values: dict[str, Any]) -> bool:
     except ValueError:
         return False
     return True
+
+
+def test_a_moment_lies_in_its_range() -> None:
+    first, last = datetime(2013, 1, 1), datetime(2013, 12, 31)
+    column = Column(type="datetime", nullable=False, min=first, max=last)
+    request_schema = RequestSchema({"when": column}, 10)
+    assert request_schema.read(b'{"when": "2013-12-31T00:00:00Z"}')[0] == [{"when": last}]
+    assert request_schema.example_row() == {"when": first.isoformat()}
+    body = b'[{"when": "2012-12-31T00:00:00"}, {"when": "2014-01-01T00:00:00"}]'
+    with pytest.raises(InvalidError) as caught:
+        request_schema.read(body)
+    assert [one.field for one in caught.value.mistakes] == ["0.when", "1.when"]
+    assert not _accepted(request_schema.model, {"when": "2014-01-01T00:00:00"})
+    described = request_schema.model.model_json_schema()["properties"]["when"]["description"]
+    assert str(first) in described
+    assert str(last) in described

@@ -17,6 +17,7 @@ from {{ cookiecutter.package_name }}.data import scaffold
 from {{ cookiecutter.package_name }}.data.schema import Schema, class_labels, load_schema
 from {{ cookiecutter.package_name }}.data.schema_inference import infer
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.features.known import FEATURES, Feature
 from {{ cookiecutter.package_name }}.models.registry import find_version
 from {{ cookiecutter.package_name }}.predict import batch
 from {{ cookiecutter.package_name }}.predict.request_schema import RequestSchema
@@ -175,3 +176,16 @@ def test_tables_of_scikit_learn(folder: Path, name: str) -> None:
     result = CliRunner().invoke(app, ["all"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "The model is better than the baseline" in result.output
+
+
+def test_features_whose_columns_are_there_stay(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Feature("kept", ("x",), "number", lambda x: x * 2)
+    for one in (kept, Feature("gone", ("elsewhere",), "number", lambda x: x * 2)):
+        monkeypatch.setitem(FEATURES, one.name, one)
+    update_yaml(DEFAULT, {"features.derived": ["kept", "gone"]})
+    pl.DataFrame({"x": DRAW.normal(size=N), "y": DRAW.normal(size=N)}).write_csv("table.csv")
+    written = scaffold.run(Path("table.csv"), "y", DEFAULT)
+    assert load_config(environ={}).features.derived == ("kept",)
+    assert any("left out" in note and "gone" in note for note in written.notes)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from {{ cookiecutter.package_name }}.errors import UserError
-from {{ cookiecutter.package_name }}.predict.serve import check_address, forget
+from {{ cookiecutter.package_name }}.predict.serve import check_address, check_log, forget
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -17,6 +17,12 @@ def test_a_port_that_is_taken_is_named() -> None:
         with pytest.raises(UserError, match=f"cannot listen on 127.0.0.1:{port}: .*serve.port"):
             check_address("127.0.0.1", port)
     check_address("127.0.0.1", port)
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    check_log(tmp_path / "logs/predictions.jsonl")
+    with pytest.raises(UserError, match=r"serve.prediction_log. cannot be written"):
+        check_log(tmp_path / "logs/predictions.jsonl/inside.jsonl")
 
 
 def test_a_file_that_a_worker_was_killed_over_spoils_no_metrics(

@@ -1,9 +1,11 @@
 """YAML that people write: edited with its comments kept, mistakes named with the file."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml.comments import CommentedSeq
 
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.utils.yaml import (
@@ -23,6 +25,21 @@ def test_update_keeps_comments(folder: Path) -> None:
     assert "a: 5 # one" in text
     assert "c:" not in text
     assert "e: x" in text
+
+
+@pytest.mark.parametrize("items", ["  - x\n  - y\n", "    - x\n", "  # before\n  - x # one\n"])
+@pytest.mark.parametrize("new", [[], ["z"]])
+def test_a_list_is_replaced_however_it_was_written(
+    tmp_path: Path, items: str, new: list[str]
+) -> None:
+    path = tmp_path / "some.yml"
+    path.write_text(f"a:\n  b: # what\n{items}  c: 1 # about c\nd:\n  e: 2 # about e\n", "utf-8")
+    for value in (CommentedSeq(new), new):
+        if isinstance(value, CommentedSeq):
+            value.fa.set_flow_style()
+        update_yaml(path, {"a.b": value})
+        assert read_yaml(path) == {"a": {"b": new, "c": 1}, "d": {"e": 2}}
+        assert "1 # about c\n" in path.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -71,3 +88,38 @@ def test_every_problem_is_put_into_words() -> None:
     assert lines[0].endswith("(it is 'x')")
     assert lines[1:] == ["`b` is missing", "unknown key `c`"]
     assert "x" not in explain(caught.value, secrets=["a"])[0].split(": ", 1)[1].split(" (")[1:]
+
+
+class Part(BaseModel):
+    """What stands below a name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    when: datetime | float | None = None
+
+
+class Whole(BaseModel):
+    """Parts by name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    parts: dict[str, Part] = {}
+
+
+def test_a_value_of_several_types_has_one_line_and_an_unknown_key_its_neighbour() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Whole.model_validate({"parts": {"a": {"when": "soon"}, "b": {"wen": 1}}, "part": {}})
+    when, wen, part = explain(caught.value, model=Whole)
+    assert when.startswith("`parts.a.when`: must be a date, with or without a time, such as")
+    assert "; or " in when
+    assert wen == "unknown key `parts.b.wen`; did you mean `when`?"
+    assert part == "unknown key `part`; did you mean `parts`?"
+
+
+def test_what_is_no_yaml_is_told_in_one_line() -> None:
+    for text in ("a: 1\na: 2", "port 8000\nb: 1", "a:\t- b: 'c", "a: [1"):
+        with pytest.raises(UserError) as caught:
+            parse_yaml(text, "some.yml")
+        assert "\n" not in str(caught.value)
+        assert "line " in str(caught.value)
+        assert "<unicode" not in str(caught.value)

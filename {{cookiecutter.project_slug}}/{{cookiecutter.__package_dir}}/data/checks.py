@@ -83,7 +83,7 @@ def check(
         violations: Collects over batches; its row counter moves on by the batch.
     """
     for name, mask in failed.items():
-        _add(violations, name, f"not of type {columns[name].type}", mask, frame[name])
+        _add(violations, name, _not_of(columns[name]), mask, frame[name])
     rules = [(name, rule, expr) for name, rule, expr in _rules(typed.columns, columns)]
     if rules:
         counts = typed.select(expr.sum().alias(str(i)) for i, (_, _, expr) in enumerate(rules))
@@ -134,8 +134,7 @@ def row_problems(
     """
     parts: list[pl.Series] = []
     for name, mask in failed.items():
-        text = f"{name}: not of type {columns[name].type}"
-        parts.append(_text_where(mask, text))
+        parts.append(_text_where(mask, f"{name}: {_not_of(columns[name])}"))
     for name, rule, expr in _rules(typed.columns, columns):
         mask = typed.select(expr.fill_null(False).alias("m"))["m"]
         if name in failed:
@@ -149,6 +148,14 @@ def row_problems(
         pl.concat_str(pl.all(), separator="; ", ignore_nulls=True).alias("reason")
     )["reason"]
     return joined.replace("", None)
+
+
+def _not_of(column: Column) -> str:
+    """Say what values that could not be read are not."""
+    how = f" written as {column.format}" if column.format else ""
+    if column.is_boolean and column.values is not None:
+        how = f" written as {' or '.join(column.spellings)}"
+    return f"not of type {column.type}{how}"
 
 
 def _rules(
@@ -173,6 +180,8 @@ def _rules(
 
 def _add(violations: Violations, name: str, rule: str, mask: pl.Series, values: pl.Series) -> None:
     where = mask.arg_true()
+    if not len(where):
+        return
     first = where.head(EXAMPLES).to_list()
     shown = values.gather(first).to_list()
     examples = [(violations.rows + i + 1, value) for i, value in zip(first, shown, strict=True)]

@@ -28,13 +28,15 @@ class Ingested:
     bytes: int
     rows: int
     sha256: str
+    schema_sha256: str = ""  # of the schema that it was checked against
 
 
 def run(config: Config) -> Ingested:
     """Copy `data.source` into the raw folder and note it in the manifest.
 
     The copy is checked against `data.sha256` (where given) and the schema before anyone can see
-    it, and is then read-only. The same bytes again change nothing.
+    it, and is then read-only. The same bytes again change nothing, and are checked again where the
+    schema is another.
 
     Raises:
         UserError: The source cannot be read, has another checksum, breaks the schema, or would
@@ -54,11 +56,13 @@ def run(config: Config) -> Ingested:
                 "is right, set data.sha256 to its checksum."
             )
         known = _manifest(raw).get(name)
-        if (raw / name).exists() and known is not None and known.sha256 == digest:
+        is_there = (raw / name).exists() and known is not None and known.sha256 == digest
+        if is_there and known is not None and known.schema_sha256 == schema.hash:
             log.info("%s is already there, unchanged", raw / name)
             return known
         rows = _validate(temporary, schema, config.data.batch_rows, shown)
-        _publish(temporary, raw / name, digest)
+        if not is_there:
+            _publish(temporary, raw / name, digest)
     entry = Ingested(
         file=name,
         source=shown,
@@ -66,6 +70,7 @@ def run(config: Config) -> Ingested:
         bytes=(raw / name).stat().st_size,
         rows=rows,
         sha256=digest,
+        schema_sha256=schema.hash,
     )
     entries = _manifest(raw) | {name: entry}
     write_json(raw / "manifest.json", [asdict(entries[key]) for key in sorted(entries)])
@@ -80,8 +85,11 @@ def raw_file(config: Config) -> tuple[Path, Ingested]:
     """
     path = config.paths.raw / config.data.file_name
     entry = _manifest(config.paths.raw).get(config.data.file_name)
-    if entry is None or not path.is_file():
+    if not path.is_file():
         raise UserError(f"{path} is not there yet: run `ingest` first")
+    if entry is None:
+        manifest = config.paths.raw / "manifest.json"
+        raise UserError(f"{manifest} does not know {path.name}: delete {path} and run `ingest`")
     if path.stat().st_size != entry.bytes or sha256(path) != entry.sha256:
         raise UserError(
             f"{path} was changed after it was ingested (its SHA-256 is not the one in "

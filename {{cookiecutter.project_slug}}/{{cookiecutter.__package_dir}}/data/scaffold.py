@@ -4,6 +4,7 @@ Writes its schema, points the configuration at it, and notes the decisions in ED
 What stood there before is kept beside it with the ending `.bak`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
@@ -13,11 +14,13 @@ from typing import Any
 import polars as pl
 
 from ..config import load_config
+from ..errors import UserError
+from ..features.known import trace_features
 from ..utils.files import sha256, write_text
 from ..utils.yaml import update_yaml
 from .column_guess import Guess
 from .decisions import decisions
-from .schema import Schema, class_labels
+from .schema import Schema, class_labels, value_kinds
 from .schema_inference import InferredSchema, infer
 
 SLICE_LEVELS = 20
@@ -61,8 +64,10 @@ def run(file: Path, target: str, config: Path) -> Scaffolded:
         UserError: The file cannot be read, or the target is missing or cannot be learned. Nothing
             has been written then.
     """
-    schema_path = load_config(config).paths.schema_
+    former = load_config(config)
+    schema_path = former.paths.schema_
     inferred = infer(file, target)
+    derived = _derived(former.features.derived, inferred.schema)
     split, split_note = _split(inferred)
     text = _schema_yaml(inferred.schema, inferred.guesses, file.name)
     settings = {
@@ -70,7 +75,7 @@ def run(file: Path, target: str, config: Path) -> Scaffolded:
         "data.source": _relative(file),
         "data.sha256": sha256(file),
         **{f"split.{key}": value for key, value in split.items()},
-        "features.derived": _flow([]),
+        "features.derived": derived,
         "features.trusted": None,
         "evaluate.slices": _flow(_slices(inferred.guesses)),
     }
@@ -79,7 +84,25 @@ def run(file: Path, target: str, config: Path) -> Scaffolded:
     write_text(schema_path, text)
     update_yaml(config, settings)
     write_text(DECISIONS, decisions(file.name, inferred))
-    return Scaffolded(schema_path, _notes(inferred, split_note, schema_path), kept)
+    notes = _notes(inferred, split_note, schema_path)
+    if gone := [name for name in former.features.derived if name not in derived]:
+        notes.append(
+            f"features.derived: left out, as their columns are not there: {', '.join(gone)}"
+        )
+    return Scaffolded(schema_path, notes, kept)
+
+
+def _derived(names: Sequence[str], schema: Schema) -> list[str]:
+    """Return the derived features that the features of a table allow."""
+    kinds = value_kinds(schema.subset(schema.features))
+    kept = []
+    for name in names:
+        try:
+            trace_features([name], kinds)
+        except (KeyError, TypeError, UserError):
+            continue
+        kept.append(name)
+    return kept
 
 
 def _notes(inferred: InferredSchema, split_note: str, schema_path: Path) -> list[str]:

@@ -221,5 +221,5 @@ def load_schema(path: Path) -> Schema:
     try:
         return Schema.model_validate(values)
     except ValidationError as error:
-        lines = [f"{path}: {line}" for line in explain(error)]
+        lines = [f"{path}: {line}" for line in explain(error, model=Schema)]
         raise UserError("\n".join(lines), 2) from None

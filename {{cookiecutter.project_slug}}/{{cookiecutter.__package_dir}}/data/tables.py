@@ -42,7 +42,8 @@ def column_names(path: Path) -> list[str]:
         UserError: No such file, no header, or a name that stands twice; exit code 1 or 2.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file", 2)
+        what = "is a folder, not a table" if path.is_dir() else "no such file"
+        raise UserError(f"{path}: {what}", 2)
     names = list(_parquet(path).schema_arrow.names) if is_parquet(path) else _header(path)[0]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

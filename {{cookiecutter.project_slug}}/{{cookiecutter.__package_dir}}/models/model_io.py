@@ -33,7 +33,7 @@ SERVED = (MODEL, PREPROCESSOR)  # what serving needs besides the metadata
 FORMAT = 1  # of metadata.json
 PACKAGES = ("lightgbm", "numpy", "onnx", "onnxruntime", "polars", "pyarrow", "scikit-learn")
 GOLDEN_TOLERANCE = 1e-5
-MEND = "restore its files, go back by `models rollback`, or `models promote VERSION --force`"
+MEND = "restore its files; `models rollback` or `models promote OTHER --force` leaves a champion"
 
 
 class GoldenRow(Record):

@@ -7,7 +7,7 @@ from ..data import ingest
 from ..errors import UserError
 from ..utils.files import write_json
 from .comparison import PromotionDecision, compare_versions, compare_with_baseline
-from .model_io import ModelVersion, verify_golden_rows
+from .model_io import Metadata, ModelVersion, verify_golden_rows
 from .registry import TWO_WAYS_ON, ModelRegistry, find_version
 from .unseen_rows import missing_columns, read_unseen_rows
 
@@ -46,7 +46,7 @@ def promote(config: Config, version: str | None = None, force: bool = False) -> 
     write_json(config.paths.artifacts / candidate.version / DECISION, asdict(decision))
     if decision.decision == "promote":
         registry.upload(candidate.folder)
-        registry.set_champion(candidate.folder, "forced" if force else decision.reasons[0])
+        registry.set_champion(candidate.folder, "forced" if force else "; ".join(decision.reasons))
     return decision
 
 
@@ -54,8 +54,8 @@ def _decide(
     config: Config, candidate: ModelVersion, registry: ModelRegistry, champion: str | None
 ) -> PromotionDecision:
     path, _ = ingest.raw_file(config)
-    present = None if champion is None else find_version(config.paths.models, champion)
-    change = "" if present is None else _other_target(candidate, present)
+    present = None if champion is None else _present(config, candidate, champion)
+    change = "" if present is None else _other_target(candidate.metadata, present.metadata)
     other = None if change else present
     for model in (candidate, other):
         if model is not None and (missing := missing_columns(path, model)):
@@ -77,8 +77,19 @@ def _decide(
     return compare_versions(rows, task, gate.slice_rows, gate.slice_floor, resamples, seed)
 
 
+def _present(config: Config, candidate: ModelVersion, champion: str) -> ModelVersion:
+    """Open the champion from the folder of all versions."""
+    try:
+        return find_version(config.paths.models, champion)
+    except UserError as error:
+        raise UserError(
+            f"the champion, {champion}, cannot be compared with: {error}. Restore it, or "
+            f"`models promote {candidate.version} --force`"
+        ) from None
+
+
 def rollback(config: Config) -> str:
-    """Point back at the champion before, and return its name.
+    """Point back at the champion before, and say which it is, and where it predicts something else.
 
     Raises:
         UserError: There is none.
@@ -87,18 +98,22 @@ def rollback(config: Config) -> str:
     pointer = registry.champion()
     if pointer is None or not pointer.previous:
         raise UserError(f"{registry.url}: no champion before the present one to go back to")
-    registry.fetch_promoted(pointer.previous[-1])  # must still be whole
+    former = pointer.previous[-1]
+    metadata = Metadata.read(registry.fetch_promoted(former))  # must still be whole
+    try:
+        change = _other_target(Metadata.read(registry.fetch(pointer.version, ())), metadata)
+    except UserError:  # damaged: it is left for that
+        change = ""
     registry.roll_back()
-    return pointer.previous[-1].version
+    return f"{former.version} is the champion" + f"; {change}" * bool(change)
 
 
-def _other_target(candidate: ModelVersion, champion: ModelVersion) -> str:
-    """Say how the two differ in what they predict, or nothing."""
-    ours, theirs = candidate.metadata, champion.metadata
+def _other_target(ours: Metadata, theirs: Metadata) -> str:
+    """Say how the second one differs in what it predicts, or nothing."""
     if (ours.task, ours.target, ours.classes) == (theirs.task, theirs.target, theirs.classes):
         return ""
     classes = "" if theirs.classes is None else f" of {', '.join(theirs.classes)}"
-    return f"{champion.version} predicts another target: {theirs.target} ({theirs.task}{classes})"
+    return f"{theirs.version} predicts another target: {theirs.target} ({theirs.task}{classes})"
 
 
 def _too_few(rows: int, champion: ModelVersion | None) -> str:

@@ -239,7 +239,7 @@ def new_version(models: Path, name: str | None = None) -> Path:
         name: Such as "v1.0"; None takes the next after the highest: v0.1, v0.2, ...
 
     Raises:
-        UserError: The name is none of a version.
+        UserError: The name is none of a version, or there is one of that name.
     """
     if name is None:
         known = versions(models)
@@ -247,6 +247,8 @@ def new_version(models: Path, name: str | None = None) -> Path:
         name = f"v{major}.{minor + 1}"
     elif not VERSION.fullmatch(name):
         raise UserError(f"version {name!r}: write it like v1.0", 2)
+    elif (models / name).exists():
+        raise UserError(f"{models / name} exists; versions are never overwritten")
     return models / name
 
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from ..reports.results import CoverageBin
 from ..utils import bootstrap, metrics
 from ..utils.bootstrap import Comparison, Estimate
+from ..utils.calibration import CalibrationBin, calibration_bins
 from ..utils.classes import predicted_classes
-from ..utils.metrics import CalibrationBin
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -138,8 +138,8 @@ def calibration(y_true: Array, proba: Array) -> list[CalibrationBin]:
         proba: (n, classes) probabilities.
     """
     if proba.shape[1] == 2:
-        return metrics.calibration_bins(y_true == 1, proba[:, 1])
-    return metrics.calibration_bins(y_true == proba.argmax(axis=1), proba.max(axis=1))
+        return calibration_bins(y_true == 1, proba[:, 1])
+    return calibration_bins(y_true == proba.argmax(axis=1), proba.max(axis=1))
 
 
 def interval_coverage(y_true: Array, y_pred: Array, half_width: Array) -> list[CoverageBin]:

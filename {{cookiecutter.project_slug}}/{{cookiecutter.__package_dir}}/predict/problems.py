@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from .request_schema import Mistake
+from .request_schema import Mistake, rule
 
 PROBLEM = "application/problem+json"
 TITLES = {
@@ -65,7 +65,11 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def mistakes(error: ValidationError) -> list[Mistake]:
     """Name what pydantic found in a small body, without repeating its values."""
-    return [
-        Mistake(field=".".join(map(str, p["loc"][:1])) or "body", rule=p["msg"])
-        for p in error.errors(include_url=False, include_input=False)
-    ]
+    found: dict[str, str] = {}
+    for problem in error.errors(include_url=False, include_input=False):
+        field = ".".join(map(str, problem["loc"][:1])) or "body"
+        # A value that may be of several types has a problem with each of them.
+        found[field] = (
+            "is of the wrong type" if field in found else rule(problem, "is not asked for")
+        )
+    return [Mistake(field=field, rule=text) for field, text in found.items()]

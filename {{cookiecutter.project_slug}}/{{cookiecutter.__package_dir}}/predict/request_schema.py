@@ -7,7 +7,6 @@ OpenAPI document. A test holds both equal.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -17,7 +16,15 @@ from msgspec import UNSET
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..data.schema import Column
-from .request_values import ID, PYDANTIC_ID, example, lenient, msgspec_type, pydantic_type
+from .request_values import (
+    ID,
+    PYDANTIC_ID,
+    example,
+    in_range,
+    lenient,
+    msgspec_type,
+    pydantic_type,
+)
 
 MOST_MISTAKES = 100  # that an answer names
 
@@ -80,6 +87,7 @@ class RequestSchema:
         readers = {name: lenient(column) for name, column in self.columns.items()}
         self._lenient = {name: read for name, read in readers.items() if read is not None}
         self._moments = [name for name, c in self.columns.items() if c.is_datetime]
+        self._ranges = {name: in_range(self.columns[name]) for name in self._moments}
 
     def read(self, body: bytes) -> tuple[list[dict[str, Any]], bool]:
         """Decode a body.
@@ -110,16 +118,25 @@ class RequestSchema:
             for i, values in enumerate(found):
                 if (value := getattr(values, attribute)) is not UNSET:
                     rows[i][name] = value
-        for name in self._moments:
-            for row in rows:
-                if (moment := row[name]) is not None and moment.tzinfo is not None:
-                    try:
-                        row[name] = moment.astimezone(UTC).replace(tzinfo=None)
-                    except OverflowError:
-                        field = f"{rows.index(row)}.{name}" if many else name
-                        rule = "must lie in the years 1 to 9999 of UTC"
-                        raise InvalidError([Mistake(field=field, rule=rule)]) from None
+        if self._moments:
+            self._read_moments(rows, many)
         return rows, many
+
+    def _read_moments(self, rows: list[dict[str, Any]], many: bool) -> None:
+        """Turn dates into those of UTC; InvalidError where some lie outside of their range."""
+        mistakes = []
+        for name in self._moments:
+            check = self._ranges[name]
+            for number, row in enumerate(rows):
+                if (moment := row[name]) is None:
+                    continue
+                try:
+                    row[name] = check(moment)
+                except ValueError as error:
+                    field = f"{number}.{name}" if many else name
+                    mistakes.append(Mistake(field=field, rule=str(error)))
+        if mistakes:
+            raise InvalidError(mistakes[:MOST_MISTAKES])
 
     def _read_again(self, body: bytes, error: Exception) -> tuple[list[Any], bool]:
         """Read a body that was refused, though it may be right.
@@ -192,7 +209,7 @@ class RequestSchema:
             except ValidationError as problems:
                 for problem in problems.errors(include_url=False, include_input=False):
                     where = ".".join(str(part) for part in problem["loc"][:1])
-                    mistakes.append(Mistake(field=start + where, rule=_rule(problem)))
+                    mistakes.append(Mistake(field=start + where, rule=rule(problem)))
         return mistakes[:MOST_MISTAKES] or [Mistake(field="body", rule=str(error))]
 
     def example_row(self) -> dict[str, Any]:
@@ -213,13 +230,18 @@ def _is_escaped(name: str) -> bool:
 
 def _describe(column: Column) -> str:
     unit = f" ({column.unit})" if column.unit else ""
-    return f"{column.description}{unit}" or column.type
+    text = f"{column.description}{unit}" or column.type
+    if column.is_datetime:  # JSON Schema has no range of dates
+        text += f"; from {column.min}" * (column.min is not None)
+        text += f"; to {column.max}" * (column.max is not None)
+    return text
 
 
-def _rule(problem: Any) -> str:
+def rule(problem: Any, unknown: str = "is not a column of this model") -> str:
+    """Put a problem that pydantic found into words."""
     kind = problem["type"]
     if kind == "extra_forbidden":
-        return "is not a column of this model"
+        return unknown
     if kind == "missing":
         return "is missing"
     message: str = problem["msg"].removeprefix("Value error, ")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
@@ -47,7 +47,8 @@ def pydantic_type(column: Column) -> Any:
         schema = WithJsonSchema({"anyOf": [{"type": "boolean"}, spellings]})
         return Annotated[bool, BeforeValidator(_boolean(column)), schema]
     if column.is_datetime:
-        return Annotated[datetime, BeforeValidator(_moment)]
+        check = in_range(column)
+        return Annotated[datetime, BeforeValidator(lambda value: check(_moment(value)))]
     if column.is_number:
         field = Field(strict=True, **_limits(column))
         if column.is_float:
@@ -96,7 +97,8 @@ def example(column: Column) -> Any:
     if column.is_boolean:
         return True
     if column.is_datetime:
-        return "2013-07-01T08:30:00"
+        bound = column.min if column.min is not None else column.max
+        return bound.isoformat() if isinstance(bound, datetime) else "2013-07-01T08:30:00"
     if column.is_number:
         bounds = _bounds(column)
         low, high = bounds.get("ge"), bounds.get("le")
@@ -146,6 +148,25 @@ def _moment(value: object) -> datetime:
         return msgspec.convert(moment(value), datetime)
     except msgspec.ValidationError:
         raise ValueError("must be a date and time such as 2013-07-01T08:30:00") from None
+
+
+def in_range(column: Column) -> Callable[[datetime], datetime]:
+    """Return what gives a date of UTC without its offset; ValueError outside of min and max."""
+    low, high = column.min, column.max
+
+    def check(moment: datetime) -> datetime:
+        if moment.tzinfo is not None:
+            try:
+                moment = moment.astimezone(UTC).replace(tzinfo=None)
+            except OverflowError:
+                raise ValueError("must lie in the years 1 to 9999 of UTC") from None
+        if isinstance(low, datetime) and moment < low:
+            raise ValueError(f"must not be before {low}")
+        if isinstance(high, datetime) and moment > high:
+            raise ValueError(f"must not be after {high}")
+        return moment
+
+    return check
 
 
 def moment(value: Any) -> Any:

@@ -29,10 +29,12 @@ def run(path: Path) -> None:
         path: The configuration file; `serve` in it says where to listen and with how many workers.
 
     Raises:
-        UserError: Nobody can listen there, as when the port is taken.
+        UserError: Nobody can listen there, as when the port is taken, or write the prediction log.
     """
     settings = load_config(path).serve
     check_address(settings.host, settings.port)
+    if settings.prediction_log is not None:
+        check_log(settings.prediction_log)
     os.environ[CONFIG_FILE] = str(path)
     # All workers sign alike.
     os.environ.setdefault(variable("serve", "signing_key"), secrets.token_hex(32))
@@ -75,6 +77,16 @@ def check_address(host: str, port: int) -> None:
         raise UserError(
             f"cannot listen on {host}:{port}: {error.strerror}; see serve.host and serve.port"
         ) from None
+
+
+def check_log(path: Path) -> None:
+    """Raise UserError where no log can be written: it would be lost line by line."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        reason = error.strerror
+        raise UserError(f"{path} (serve.prediction_log) cannot be written: {reason}") from None
 
 
 def app() -> FastAPI:

@@ -63,8 +63,16 @@ def load(folder: Path) -> tuple[Preprocessor, Summary]:
 
 
 def read_set(folder: Path, split: str) -> pl.DataFrame:
-    """Return one of the sets as it was written (all of it: train needs it in memory)."""
-    return pl.read_parquet(set_path(folder, split), memory_map=False)
+    """Return one of the sets as it was written (all of it: train needs it in memory).
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    path = set_path(folder, split)
+    try:
+        return pl.read_parquet(path, memory_map=False)
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{path}: broken ({error}); {AGAIN}") from None
 
 
 def arrays(frame: pl.DataFrame, preprocessor: Preprocessor) -> tuple[Floats, NDArray[np.float64]]:
@@ -80,4 +88,7 @@ def _stamp(path: Path) -> str | None:
     """Return the hash of the preprocessor that a set was written with."""
     if not path.is_file():
         return None
-    return pl.read_parquet_metadata(path).get("preprocessor_hash")
+    try:
+        return pl.read_parquet_metadata(path).get("preprocessor_hash")
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{path}: broken ({error}); {AGAIN}") from None

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..utils.metrics import CalibrationBin
+from ..utils.calibration import CalibrationBin
 from .results import Curves, Evaluation, Points, Scores
 from .style import (
     BASELINE,

@@ -8,7 +8,8 @@ from typing import Any
 from ..preprocess.preprocessor import InputSpec
 from ..tracking import RunRecord
 from ..utils.bootstrap import Comparison, Estimate, is_better
-from ..utils.metrics import METRICS, CalibrationBin
+from ..utils.calibration import CalibrationBin
+from ..utils.metrics import METRICS
 
 LEARNING_ROUNDS = 100  # of boosting at most, in each point of the learning curve
 MOST_CURVES = 8  # classes with curves of their own; style.CLASS_COLORS has as many

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .calibration import equal_bins
 from .classes import predicted_classes
 from .ranking import Ranking
 
@@ -21,7 +22,6 @@ Values: TypeAlias = dict[str, float]
 WeightedMetrics: TypeAlias = Callable[[Array], Values]
 """From the weights of n rows to the metrics by name; one that is undefined is NaN."""
 
-CALIBRATION_BINS = 10
 SMALLEST_PROBABILITY = 1e-15
 
 
@@ -146,7 +146,7 @@ class _Classification:
         self._loss = -np.log(np.clip(of_true, SMALLEST_PROBABILITY, 1.0))
         self._correct = (y_pred == y_true).astype(np.float64)
         self._rankings = [Ranking(y_true == k, proba[:, k]) for k in self._positive]
-        self._bins, self._gap = _equal_bins(confidence), confidence - right
+        self._bins, self._gap = equal_bins(confidence), confidence - right
         self._pairs = y_true * self._classes + y_pred
 
     def __call__(self, weights: Array) -> Values:
@@ -217,46 +217,6 @@ def regression_metrics(
     return values
 
 
-@dataclass(frozen=True)
-class CalibrationBin:
-    """Rows of similar predicted probability.
-
-    Attributes:
-        rows: How many.
-        predicted: Mean predicted probability.
-        observed: Share of the rows that are of the class.
-    """
-
-    rows: int
-    predicted: float
-    observed: float
-
-    @property
-    def half_width(self) -> float:
-        """Half the width of the 95 % interval of `observed` (normal approximation)."""
-        return 1.96 * math.sqrt(self.observed * (1 - self.observed) / self.rows)
-
-
-def calibration_bins(positive: npt.ArrayLike, proba: npt.ArrayLike) -> list[CalibrationBin]:
-    """Cut rows into at most CALIBRATION_BINS bins of equal size by probability.
-
-    Args:
-        positive: (n,) booleans: whether a row is of the class.
-        proba: (n,) predicted probability of the class.
-    """
-    y, p = np.asarray(positive, dtype=np.float64), np.asarray(proba, dtype=np.float64)
-    if not len(y):
-        return []
-    bins = _equal_bins(p)
-    rows = np.bincount(bins)
-    predicted, observed = np.bincount(bins, p), np.bincount(bins, y)
-    return [
-        CalibrationBin(int(n), float(predicted[i] / n), float(observed[i] / n))
-        for i, n in enumerate(rows)
-        if n
-    ]
-
-
 def _precision_recall_f1(confusion: Array, k: int) -> tuple[float, float, float]:
     """Return the three of class k; all NaN where no row is of it."""
     hits = confusion[k, k]
@@ -277,15 +237,6 @@ def _macro(parts: Sequence[tuple[float, ...]]) -> list[float]:
         defined = [value for value in column if not math.isnan(value)]
         means.append(sum(defined) / len(defined) if defined else math.nan)
     return means
-
-
-def _equal_bins(values: Array) -> npt.NDArray[np.int64]:
-    """Number each value's bin; equal values share one, so there may be fewer bins."""
-    if not len(values):
-        return np.empty(0, dtype=np.int64)
-    inner = np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1]
-    edges = np.unique(np.quantile(values, inner, method="inverted_cdf"))
-    return np.searchsorted(edges, values, side="left").astype(np.int64)
 
 
 def _weighted_median(ascending: Array, weights: Array) -> float:

@@ -1,17 +1,20 @@
 """YAML that people write: read with clear errors, edited with its comments kept."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
 from ..errors import UserError
 from .files import write_text
 
+BRANCHES = {"bool", "int", "float", "str", "date", "datetime"}  # of a value of several types
+OF_KEYS = {"missing", "extra_forbidden", "model_type"}
 DEEPEST = 100  # lists and mappings in each other
 TOO_DEEP = f"more than {DEEPEST} levels in each other"
 DATE = re.compile(r"\b\d{4}-\d\d?-\d\d?\b")
@@ -29,8 +32,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: no such file. Run from the project's folder, or name another file.", 2
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {error}", 2) from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not UTF-8 text", 2) from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}", 2) from None
     values = parse_yaml(text, str(path))
     if not isinstance(values, dict):
         raise UserError(f"{path}: expected `key: value` lines", 2)
@@ -49,8 +54,17 @@ def parse_yaml(text: str, where: str) -> Any:
     except RecursionError:
         raise UserError(f"{where}: not valid YAML: {TOO_DEEP}", 2) from None
     except (YAMLError, ValueError) as error:
-        reason = _no_date(text) or error
+        reason = _no_date(text) or _first_problem(error)
         raise UserError(f"{where}: not valid YAML: {reason}", 2) from None
+
+
+def _first_problem(error: Exception) -> str:
+    """Say in one line what ruamel says in several."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or not problem:
+        return " ".join(str(error).split())
+    what = " ".join(str(problem).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {what}"
 
 
 def _no_date(text: str) -> str:
@@ -107,27 +121,67 @@ def update_yaml(path: Path, values: Mapping[str, Any]) -> None:
             target.pop(key, None)
         else:
             target[key] = value
+        comments = getattr(target, "ca", None)  # a section that is new has none
+        if comments is not None and key in comments.items:
+            comments.items[key][3] = None  # before a former list's items; ruamel would tear lines
     yaml.dump(document, text)
     write_text(path, text.getvalue())
 
 
-def explain(error: ValidationError, secrets: Collection[str] = ()) -> list[str]:
-    """Put what pydantic found into words, a line for each problem.
+def explain(error: ValidationError, secrets: Collection[str] = (), model: Any = None) -> list[str]:
+    """Put what pydantic found into words, a line for each problem; arguments as of `problems`."""
+    return [line for _, line in problems(error, secrets, model)]
+
+
+def problems(
+    error: ValidationError, secrets: Collection[str] = (), model: Any = None
+) -> list[tuple[str, str]]:
+    """Return the dotted key of each problem that pydantic found, and a line that says what it is.
 
     Args:
         error: What it found.
         secrets: Dotted keys whose values are not shown.
+        model: The pydantic model that was made: to name the key that an unknown one may mean.
     """
-    lines = []
+    found: dict[str, str] = {}
     for problem in error.errors(include_url=False):
-        key = ".".join(map(str, problem["loc"]))
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"unknown key `{key}`")
-        elif problem["type"] == "missing":
-            lines.append(f"`{key}` is missing")
-        else:
-            message = problem["msg"].removeprefix("Value error, ")
-            given = problem["input"]
-            hidden = isinstance(given, dict | bytes) or key in secrets
-            lines.append(f"`{key}`: {message}" + ("" if hidden else f" (it is {given!r})"))
-    return lines
+        where = problem["loc"]
+        if where and where[-1] in BRANCHES and problem["type"] not in OF_KEYS:
+            where = where[:-1]
+        key = ".".join(map(str, where))
+        line = _in_words(problem, key, secrets, _known(model, where[:-1]))
+        found[key] = f"{found[key]}; or {_message(problem)}" if key in found else line
+    return list(found.items())
+
+
+def _in_words(problem: Any, key: str, secrets: Collection[str], known: Collection[str]) -> str:
+    if problem["type"] == "extra_forbidden":
+        near = get_close_matches(str(problem["loc"][-1]), known, 1)
+        return f"unknown key `{key}`" + (f"; did you mean `{near[0]}`?" if near else "")
+    if problem["type"] == "missing":
+        return f"`{key}` is missing"
+    given = problem["input"]
+    shown = "" if isinstance(given, dict | bytes) or key in secrets else f" (it is {given!r})"
+    message = _message(problem)
+    if key in secrets:
+        message = message.replace("items", "characters")
+    return (f"`{key}`: " if key else "") + message + shown
+
+
+def _message(problem: Any) -> str:
+    message: str = problem["msg"].removeprefix("Value error, ")
+    if problem["type"].startswith("datetime"):
+        return "must be a date, with or without a time, such as 2024-01-31 or 2024-01-31 08:30"
+    return message
+
+
+def _known(model: Any, where: Sequence[Any]) -> list[str]:
+    """Return the keys that a model takes at a place."""
+    for part in where:
+        if fields := getattr(model, "model_fields", None):
+            names = {field.alias or name: field for name, field in fields.items()}
+            model = names[part].annotation if part in names else None
+        else:  # a mapping's values
+            model = next(iter(get_args(model)[1:]), None)
+    fields = getattr(model, "model_fields", None) or {}
+    return [field.alias or name for name, field in fields.items()]
