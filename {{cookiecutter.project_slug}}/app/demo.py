@@ -141,7 +141,7 @@ class Demo:
         for name, column in columns.items():
             missing = missing_text(choices(name, column, model.preprocessor))
             value = json_value(column, typed.get(name), missing)
-            if value is not None or column.nullable:
+            if value is not None or column.may_be_missing:
                 body[name] = value
         (row,), _ = served.request_schema.read(msgspec.json.encode(body))
         return Prediction(model, row, predict_rows(model, [row])[0])

@@ -67,7 +67,7 @@ def make_field(name: str, column: Column, preprocessor: Preprocessor, start: Any
         help=help_text(column),
         choices=known,
         closed=column.is_boolean or (column.values is not None and known != ()),
-        missing=missing_text(known) if column.nullable else None,
+        missing=missing_text(known) if column.may_be_missing else None,
         start=shown(start),
     )
 
@@ -106,7 +106,7 @@ def help_text(column: Column) -> str:
             parts.append(f"in{unit}")
     if column.is_datetime:
         parts.append("such as 2013-07-01 08:30")
-    if column.nullable:
+    if column.may_be_missing:
         parts.append("may be empty")
     return "; ".join(part for part in parts if part)
 

@@ -75,7 +75,7 @@ def grid(change: Change, current: Any, column: Column, preprocessor: Preprocesso
     if change.step != "value":
         return list(_moments(change, current, column)) if current is not None else []
     if column.is_boolean:
-        return [True, False] + [None] * column.nullable
+        return [True, False] + [None] * column.may_be_missing
     if column.values is not None:
         values = column.values if column.is_integer else map(str, column.values)
         return _levels(list(values), current, column)
@@ -116,7 +116,7 @@ def _ends(
 def _levels(levels: list[Any], current: Any, column: Column) -> list[Any]:
     """Return the first levels, the present one among them."""
     first = [current] * (current is not None) + [level for level in levels if level != current]
-    return first[:LEVELS] + [None] * column.nullable
+    return first[:LEVELS] + [None] * column.may_be_missing
 
 
 def _moments(change: Change, current: datetime, column: Column) -> Iterator[datetime]:

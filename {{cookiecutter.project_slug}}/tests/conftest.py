@@ -388,7 +388,8 @@ def project_of(frame: pl.DataFrame, target: str, settings: dict[str, Any]) -> co
     """Make the working directory a project of a table, with the settings of none but the test."""
     frame.write_csv("table.csv")
     configuration.DEFAULT.write_text(PLAIN, encoding="utf-8")
-    scaffold.run(Path("table.csv"), target, configuration.DEFAULT)
+    written = scaffold.run(Path("table.csv"), target, configuration.DEFAULT)
+    update_yaml(written.schema, {"on_unseen": "refuse"})
     update_yaml(configuration.DEFAULT, FAST | settings)
     return configuration.load_config(environ={})
 

@@ -183,6 +183,8 @@ def predict(
         model = find_version(settings.paths.models, None if version == "newest" else version)
     done = batch.run(model, file or local_table(settings), out, settings.data.batch_rows)
     typer.echo(f"{out}: {done.rows - done.rejected:,} rows predicted by {model.version}")
+    if done.warned:
+        typer.echo(f"{done.warned:,} of them break a rule of the schema: column warnings")
     if done.rejects:
         typer.echo(f"{done.rejected:,} rows could not be predicted; reasons: {done.rejects}")
         raise typer.Exit(1)

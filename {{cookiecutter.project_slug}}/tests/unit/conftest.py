@@ -93,6 +93,12 @@ def serve(trained: SimpleNamespace, store: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def serve_project() -> Callable[[Config], Any]:
+    """Run the API of a project and its champion: `with serve_project(config) as api`."""
+    return lambda config: running(with_settings(config, config.paths.models, {}))
+
+
+@pytest.fixture
 def api(serve: Callable[..., Any]) -> Iterator[SimpleNamespace]:
     """The API on that store: its client, service and port."""
     with serve() as started:

@@ -63,7 +63,7 @@ def test_every_mistake_is_named(
     api: SimpleNamespace, row: dict[str, Any], problem: Problem
 ) -> None:
     required = next(
-        n for n, c in api.service.served().request_schema.columns.items() if not c.nullable
+        n for n, c in api.service.served().request_schema.columns.items() if not c.may_be_missing
     )
     number = next(
         n for n, c in api.service.served().request_schema.columns.items() if c.type == "float"

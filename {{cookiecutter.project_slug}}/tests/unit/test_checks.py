@@ -23,6 +23,9 @@ SCHEMA = Schema(
 GOOD = "id,when,size,count,kind,y\nr1,2024-01-01T10:00,1.5,3,a,true\nr2,2024-01-02,NA,4.0,b,0\n"
 
 
+REFUSE = {"on_unseen": "refuse"}
+
+
 def check(text: str, folder: Path) -> str:
     path = folder / "t.csv"
     path.write_text(text, encoding="utf-8")
@@ -90,12 +93,37 @@ def test_each_row_gets_its_reasons() -> None:
     frame = pl.DataFrame({"size": ["1", "x", "11", None], "count": ["1", "2", None, "4"]})
     columns = SCHEMA.subset(["size", "count"])
     typed, failed = cast(frame, columns)
-    assert row_problems(typed, failed, columns).to_list() == [
+    refused, warned = row_problems(typed, failed, columns)
+    assert refused.to_list() == [
         None,
         "size: not of type float",
         "size: above the maximum 10.0; count: missing, and must not be",
         None,
     ]
+    assert warned.null_count() == 4
+
+
+def test_rows_that_break_a_rule_may_be_answered() -> None:
+    frame = pl.DataFrame({"size": ["1", "x", "11", "inf"], "count": ["1", "2", None, None]})
+    schema = SCHEMA.model_copy(update={"on_unseen": "answer"})
+    columns = schema.subset(["size", "count"])
+    refused, warned = row_problems(*cast(frame, columns), columns)
+    assert refused.to_list() == [
+        None,
+        "size: not of type float",
+        None,
+        "size: not a finite number",
+    ]
+    assert warned.to_list()[:3] == [
+        None,
+        None,
+        "size: above the maximum 10.0; count: missing, and must not be",
+    ]
+    strict = {**schema.columns, "size": SCHEMA.columns["size"].model_copy(update=REFUSE)}
+    columns = schema.model_copy(update={"columns": strict}).subset(["size", "count"])
+    refused, warned = row_problems(*cast(frame, columns), columns)
+    assert refused[2] == "size: above the maximum 10.0"
+    assert warned[2] == "count: missing, and must not be"
 
 
 @pytest.mark.parametrize(

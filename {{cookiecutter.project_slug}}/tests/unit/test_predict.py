@@ -1,6 +1,7 @@
 """Batch prediction: one row out for each row in, in order, and a reason for each that cannot be."""
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from {{ cookiecutter.package_name }}.config import Config
+from {{ cookiecutter.package_name }}.data.checks import cast
 from {{ cookiecutter.package_name }}.data.schema import load_schema
 from {{ cookiecutter.package_name }}.data.tables import iter_batches
 from {{ cookiecutter.package_name }}.errors import UserError
+from {{ cookiecutter.package_name }}.models import promotion
+from {{ cookiecutter.package_name }}.models.registry import find_version
 from {{ cookiecutter.package_name }}.predict import batch
+from {{ cookiecutter.package_name }}.predict.reload import open_served
 from {{ cookiecutter.package_name }}.utils.classes import (
     predicted_class,
     predicted_classes,
 )
+from {{ cookiecutter.package_name }}.utils.yaml import update_yaml
 
 
 def raw(trained: SimpleNamespace, rows: int = 300) -> pl.DataFrame:
@@ -183,3 +190,42 @@ def test_a_number_beyond_float32_is_infinite(trained: SimpleNamespace) -> None:
     wide = {**row, next(i.name for i in preprocessor.inputs if i.source == "number"): 1e300}
     together = predictor.predict_rows([wide, wide])
     assert predictor.predict_rows([wide]) == together[:1]
+
+
+def test_rows_beyond_the_file_are_answered_with_a_warning(
+    project: Callable[..., Config],
+    frame: pl.DataFrame,
+    run_all: Callable[[Config], Any],
+    serve_project: Callable[[Config], Any],
+) -> None:
+    config = project(frame, "y")
+    update_yaml(config.paths.schema_, {"on_unseen": "answer"})
+    run_all(config)
+    rows = frame.head(3).with_columns(x=pl.Series([0.0, 1e6, None]))
+    rows.write_csv("new.csv")
+    model = find_version(config.paths.models)
+    done = batch.run(model, Path("new.csv"), Path("out.csv"))
+    assert (done.rows, done.rejected, done.warned, done.rejects) == (3, 0, 2, None)
+    result = pl.read_csv("out.csv")
+    assert result["prediction"].null_count() == 0
+    assert result["warnings"][0] is None
+    assert result["warnings"][1].startswith("x: above the maximum")
+    assert result["warnings"][2] == "x: missing, and must not be"
+    served = open_served(config.paths.models / "v0.1", 10)
+    texts = [
+        "; ".join(f"{one['field']}: {one['rule']}" for one in served.request_schema.warnings(row))
+        for row in cast(rows, model.preprocessor.columns)[0].iter_rows(named=True)
+    ]
+    assert texts == [value or "" for value in result["warnings"].to_list()]
+    promotion.promote(config, "v0.1", force=True)
+    with serve_project(config) as api:
+        row = served.request_schema.example_row()
+        beyond = [row, row | {"x": 1e6}, {name: row[name] for name in row if name != "x"}]
+        answers = api.client.post("/predict", json=beyond).json()["predictions"]
+        text = api.client.get("/metrics").text
+        parts = api.client.get("/openapi.json").json()["components"]["schemas"]
+    assert "warnings" not in answers[0]
+    assert [answer["warnings"][0]["field"] for answer in answers[1:]] == ["x", "x"]
+    assert answers[2]["warnings"] == [{"field": "x", "rule": "missing, and must not be"}]
+    assert "model_rows_warned_total 2.0" in text
+    assert "warnings" in parts["Prediction"]["properties"]

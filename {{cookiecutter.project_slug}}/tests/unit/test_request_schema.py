@@ -7,8 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from {{ cookiecutter.package_name }}.data.checks import row_problems
+from {{ cookiecutter.package_name }}.data.column_types import DTYPES
 from {{ cookiecutter.package_name }}.data.schema import Column
 from {{ cookiecutter.package_name }}.predict.request_schema import (
     InvalidError,
@@ -189,3 +194,44 @@ def test_a_moment_lies_in_its_range() -> None:
     described = request_schema.model.model_json_schema()["properties"]["when"]["description"]
     assert str(first) in described
     assert str(last) in described
+
+
+ANSWERING = {
+    "n": Column(type="integer", nullable=False, min=0, max=9, on_unseen="answer"),
+    "x": Column(type="float", min=-1.5, on_unseen="answer"),
+    "kind": Column(type="category", values=("a", "b"), on_unseen="answer"),
+    "when": Column(type="datetime", max=datetime(2024, 1, 31), on_unseen="answer"),
+    "strict": Column(type="float", max=1, on_unseen="refuse"),
+}
+
+
+@given(
+    row=st.fixed_dictionaries(
+        {
+            "n": st.none() | st.integers(-5, 15),
+            "x": st.none() | st.floats(-3, 3),
+            "kind": st.none() | st.sampled_from(["a", "b", "c", ""]),
+            "when": st.none() | st.sampled_from([datetime(2024, 1, 1), datetime(2024, 2, 1)]),
+            "strict": st.none() | st.floats(0, 1),
+        }
+    )
+)
+def test_a_row_is_warned_as_in_files(row: dict[str, Any]) -> None:
+    request_schema = RequestSchema(ANSWERING, 10)
+    body = json.dumps(row, default=lambda moment: moment.isoformat()).encode()
+    (read,), _ = request_schema.read(body)
+    assert read == row
+    said = [f"{one['field']}: {one['rule']}" for one in request_schema.warnings(read)]
+    typed = pl.DataFrame([row], schema={name: DTYPES[c.type] for name, c in ANSWERING.items()})
+    refused, warned = row_problems(typed, {}, ANSWERING)
+    assert refused[0] is None
+    assert sorted(said) == sorted((warned[0] or "").split("; ") if warned[0] else [])
+
+
+def test_wrong_types_are_refused_all_the_same() -> None:
+    request_schema = RequestSchema(ANSWERING, 10)
+    for wrong in ({"n": 1.5}, {"n": "1"}, {"kind": 3}, {"when": "soon"}, {"strict": 2}, {"m": 1}):
+        with pytest.raises(InvalidError):
+            request_schema.read(json.dumps(wrong).encode())
+        assert not _accepted(request_schema.model, wrong)
+    assert request_schema.read(b"{}")[0] == [dict.fromkeys(ANSWERING)]

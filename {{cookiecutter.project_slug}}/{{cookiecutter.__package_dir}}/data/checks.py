@@ -9,9 +9,11 @@ from ..errors import UserError
 from ..utils.progress import progress
 from . import tables
 from .column_types import DTYPES, cast_column, is_opaque
-from .schema import Column, Schema
+from .schema import Column, Schema, limits
 from .utils import ahead
 from .violations import EXAMPLES, Violations
+
+NOT_FINITE = "not a finite number"
 
 
 def check_names(
@@ -126,28 +128,37 @@ def validate(path: Path, schema: Schema, batch_rows: int, shown: str | None = No
 
 def row_problems(
     typed: pl.DataFrame, failed: Mapping[str, pl.Series], columns: Mapping[str, Column]
-) -> pl.Series:
-    """Return for each row what is wrong with it, as text, or null where nothing is.
+) -> tuple[pl.Series, pl.Series]:
+    """Return for each row why it is refused, and what it is warned of, as texts.
+
+    Values of another type, and infinite ones, are refused always; those that break another rule
+    where the column's `on_unseen` says so.
 
     Returns:
-        Series of n texts; several problems of a row are joined by "; ".
+        Two series of n texts, null where there is nothing; several of a row are joined by "; ".
     """
-    parts: list[pl.Series] = []
+    refused: list[pl.Series] = []
+    warned: list[pl.Series] = []
     for name, mask in failed.items():
-        parts.append(_text_where(mask, f"{name}: {_not_of(columns[name])}"))
+        refused.append(_text_where(mask, f"{name}: {_not_of(columns[name])}"))
     for name, rule, expr in _rules(typed.columns, columns):
         mask = typed.select(expr.fill_null(False).alias("m"))["m"]
         if name in failed:
             mask &= ~failed[name]
         if mask.any():
+            answers = columns[name].on_unseen == "answer" and rule != NOT_FINITE
+            parts = warned if answers else refused
             parts.append(_text_where(mask, f"{name}: {rule}"))
+    return _joined(refused, typed.height, "reason"), _joined(warned, typed.height, "warnings")
+
+
+def _joined(parts: Sequence[pl.Series], rows: int, name: str) -> pl.Series:
+    """Join the texts of each row; null where there is none."""
     if not parts:
-        return pl.Series("reason", [None] * typed.height, dtype=pl.String)
+        return pl.Series(name, [None] * rows, dtype=pl.String)
     frame = pl.DataFrame([part.alias(str(i)) for i, part in enumerate(parts)])
-    joined = frame.select(
-        pl.concat_str(pl.all(), separator="; ", ignore_nulls=True).alias("reason")
-    )["reason"]
-    return joined.replace("", None)
+    joined = frame.select(pl.concat_str(pl.all(), separator="; ", ignore_nulls=True).alias(name))
+    return joined[name].replace("", None)
 
 
 def _not_of(column: Column) -> str:
@@ -164,18 +175,19 @@ def _rules(
     """Give each rule as (column, what it asks, expression that is true where it is broken)."""
     for name in names:
         column, value = columns[name], pl.col(name)
-        if not column.nullable:
-            yield name, "missing, and must not be", value.is_null()
         if column.is_float:
-            yield name, "not a finite number", value.is_infinite()
-        if column.min is not None:
-            yield name, f"below the minimum {column.min}", value < column.min
-        if column.max is not None:
-            yield name, f"above the maximum {column.max}", value > column.max
-        if column.values is not None and not column.is_boolean:
-            allowed = pl.Series(list(column.values), dtype=DTYPES[column.type], strict=False)
-            shown = ", ".join(map(str, column.values[:12])) + ", ..." * (len(column.values) > 12)
-            yield name, f"not one of: {shown}", ~value.is_in(allowed.implode())
+            yield name, NOT_FINITE, value.is_infinite()
+        for limit in limits(column):
+            if limit.kind == "missing":
+                broken = value.is_null()
+            elif limit.kind == "min":
+                broken = value < limit.bound
+            elif limit.kind == "max":
+                broken = value > limit.bound
+            else:
+                allowed = pl.Series(list(limit.bound), dtype=DTYPES[column.type], strict=False)
+                broken = ~value.is_in(allowed.implode())
+            yield name, limit.text, broken
 
 
 def _add(violations: Violations, name: str, rule: str, mask: pl.Series, values: pl.Series) -> None:

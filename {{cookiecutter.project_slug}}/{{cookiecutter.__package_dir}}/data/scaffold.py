@@ -32,6 +32,8 @@ HEADER = """\
 # wrong number. Ranges are those of the file, widened by half their width.
 #
 # type: integer, float, boolean, category, string or datetime
+# on_unseen: what a prediction does with a row beyond these ranges and values, or with a gap where
+#   the file has none: answer with a warning, or refuse; a column may have its own
 # role: feature, target, id, time, leak (known only after the moment of prediction) or ignore
 """
 
@@ -185,7 +187,9 @@ def _schema_yaml(schema: Schema, guesses: dict[str, Guess], name: str) -> str:
         columns[_quoted(column)] = entry
         if guesses[column].note:
             entry.yaml_add_eol_comment(guesses[column].note, "role")
-    document = CommentedMap(null_values=_flow(list(schema.null_values)), columns=columns)
+    document = CommentedMap(
+        null_values=_flow(list(schema.null_values)), on_unseen=schema.on_unseen, columns=columns
+    )
     yaml = YAML()
     yaml.width = 100
     yaml.allow_unicode = True

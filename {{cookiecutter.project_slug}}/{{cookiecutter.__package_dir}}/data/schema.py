@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +18,7 @@ from ..features.operations import ValueKind
 from ..utils.yaml import explain, read_yaml
 
 Type = Literal["integer", "float", "boolean", "category", "string", "datetime"]
+Unseen = Literal["answer", "refuse"]
 Role = Literal["feature", "target", "id", "time", "leak", "ignore"]
 BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True, "1.0": True} | {
     "false": False, "f": False, "no": False, "n": False, "0": False, "0.0": False,
@@ -40,6 +41,9 @@ class Column(BaseModel):
     )
     format: str | None = Field(
         default=None, description="of a date written in another way than ISO 8601"
+    )
+    on_unseen: Unseen | None = Field(
+        default=None, description="of this column; as for the table if left out"
     )
     unit: str | None = None
     description: str = ""
@@ -103,6 +107,11 @@ class Column(BaseModel):
         return self.type == "datetime"
 
     @property
+    def may_be_missing(self) -> bool:
+        """Whether a row without a value gets a prediction."""
+        return self.nullable or self.on_unseen == "answer"
+
+    @property
     def spellings(self) -> tuple[str, str]:
         """How a boolean column's table writes false and true."""
         if self.values is None:
@@ -115,6 +124,36 @@ class Column(BaseModel):
         if self.is_text:
             return "text"
         return "datetime" if self.is_datetime else "number"
+
+
+class Limit(NamedTuple):
+    """A rule for a column's values besides their type.
+
+    Attributes:
+        text: What a value that breaks it is.
+        kind: How `bound` is meant; "missing" needs none.
+        bound: A number or a date, or all values there are.
+    """
+
+    text: str
+    kind: Literal["missing", "min", "max", "values"]
+    bound: Any = None
+
+
+def limits(column: Column) -> list[Limit]:
+    """Return the rules for a column's values; numbers are finite besides."""
+    found = []
+    if not column.nullable:
+        found.append(Limit("missing, and must not be", "missing"))
+    if column.min is not None:
+        found.append(Limit(f"below the minimum {column.min}", "min", column.min))
+    if column.max is not None:
+        found.append(Limit(f"above the maximum {column.max}", "max", column.max))
+    if column.values is not None and not column.is_boolean:
+        shown = ", ".join(map(str, column.values[:12])) + ", ..." * (len(column.values) > 12)
+        values = tuple(map(str, column.values)) if column.is_text else column.values
+        found.append(Limit(f"not one of: {shown}", "values", values))
+    return found
 
 
 def _check_spellings(values: tuple[Any, ...]) -> None:
@@ -152,6 +191,11 @@ class Schema(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     null_values: tuple[str, ...] = ("",)
+    on_unseen: Unseen = Field(
+        default="refuse",
+        description="of a row whose values break `min`, `max`, `values` or `nullable`: refuse it, "
+        "or answer with a warning; ingest always refuses",
+    )
     columns: dict[str, Column]
 
     @model_validator(mode="after")
@@ -207,8 +251,13 @@ class Schema(BaseModel):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def subset(self, names: Collection[str]) -> dict[str, Column]:
-        """Return the named columns in the schema's order."""
-        return {name: column for name, column in self.columns.items() if name in set(names)}
+        """Return the named columns in the schema's order, each with its own `on_unseen`."""
+        wanted = set(names)
+        return {
+            name: column.model_copy(update={"on_unseen": column.on_unseen or self.on_unseen})
+            for name, column in self.columns.items()
+            if name in wanted
+        }
 
 
 def load_schema(path: Path) -> Schema:

@@ -182,7 +182,7 @@ def _schema(nulls: tuple[str, ...], guesses: dict[str, Guess], task: Task, targe
         )
     if not any(column.role == "feature" for column in columns.values()):
         raise _nothing_left(columns)
-    return Schema(null_values=nulls, columns=columns)
+    return Schema(null_values=nulls, on_unseen="answer", columns=columns)
 
 
 def _nothing_left(columns: dict[str, Column]) -> UserError:

@@ -40,7 +40,7 @@ class Tally:
         """Count a batch as it was read; rows that cannot be predicted are left out."""
         preprocessor = self.model.preprocessor
         typed, failed = cast(frame, preprocessor.columns)
-        good = row_problems(typed, failed, preprocessor.columns).is_null()
+        good = row_problems(typed, failed, preprocessor.columns)[0].is_null()
         x = preprocessor.transform(typed.filter(good))
         self.rows += len(x)
         self.left_out += frame.height - len(x)

@@ -19,6 +19,8 @@ from ..utils.classes import predicted_classes
 from ..utils.files import atomic_file
 from ..utils.progress import progress
 
+WARNINGS = "warnings"
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -27,11 +29,13 @@ class Predicted:
     Attributes:
         rows: Rows in, and out.
         rejected: Rows that could not be predicted.
+        warned: Rows that were, though they break a rule.
         rejects: The file that says why, or None where all could.
     """
 
     rows: int
     rejected: int
+    warned: int
     rejects: Path | None
 
 
@@ -40,7 +44,8 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
 
     The output has the input's id columns, `prediction`, and `probability_<class>` for each class
     (classification) or `lower` and `upper` (regression). A row that cannot be predicted keeps its
-    place with an empty prediction, and stands with its reason in `<out>.rejects.csv`.
+    place with an empty prediction, and stands with its reason in `<out>.rejects.csv`. Where columns
+    have `on_unseen: answer`, `warnings` names the rules that a predicted row breaks.
 
     Args:
         model: The model.
@@ -62,11 +67,12 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
     if source.resolve() == out.resolve():
         raise UserError(f"{out} is the input; name another file for the predictions", 2)
     ids = [name for name in preprocessor.passed_through if name in names]
-    clash = sorted(set(ids) & set(_result(model, None).columns))
+    warns = any(column.on_unseen == "answer" for column in preprocessor.columns.values())
+    clash = sorted(set(ids) & {*_result(model, None).columns, *[WARNINGS] * warns})
     if clash:
         raise UserError(f"id columns and predictions cannot share a name: {', '.join(clash)}")
     rejects = out.with_name(f"{out.name}.rejects.csv")
-    rows = rejected = 0
+    rows = rejected = warned = 0
     with ExitStack() as stack:
         writer = stack.enter_context(_writer(out))
         bar = stack.enter_context(progress("predict", tables.count_rows(source), "rows"))
@@ -75,9 +81,12 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
         batches = tables.iter_batches(source, batch_rows, preprocessor.null_values, wanted)
         for frame in ahead(batches):
             typed, failed = cast(frame, preprocessor.columns)
-            reason = row_problems(typed, failed, preprocessor.columns)
+            reason, warnings = row_problems(typed, failed, preprocessor.columns)
             bad = reason.is_not_null()
             result = _result(model, typed, bad)
+            if warns:
+                result = result.with_columns(pl.when(~bad).then(warnings).alias(WARNINGS))
+            warned += int(warnings.is_not_null().sum())
             named = _ids(frame.select(ids), source)
             writer.write(pl.DataFrame([*named, *result]))
             number = pl.int_range(rows + 1, rows + frame.height + 1, eager=True).alias("row")
@@ -88,7 +97,7 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
             bar.update(frame.height)
     if not rejected:
         rejects.unlink()
-    return Predicted(rows, rejected, rejects if rejected else None)
+    return Predicted(rows, rejected, warned, rejects if rejected else None)
 
 
 def _ids(ids: pl.DataFrame, source: Path) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from .middleware import JSON, PREDICT
 from .outcomes import Outcomes
 from .problems import PROBLEM, problem_responses
 from .reload import ServedModel
+from .request_schema import Mistake
 from .request_values import PYDANTIC_ID
 
 FEEDBACK = "/feedback"
@@ -101,6 +102,9 @@ def _results(served: ServedModel) -> tuple[Any, Any]:
         fields["upper"] = (float, Field(description=f"upper end of the {level} interval"))
     if served.request_schema.ids:
         fields["ids"] = (dict[str, PYDANTIC_ID], Field(default={}, description="of the row"))
+    if served.request_schema.warns:
+        broken: Any = Field(default=[], description="rules of the schema that the row breaks")
+        fields["warnings"] = (list[Mistake], broken)
     prediction = create_model("Prediction", **fields)
     version = (str, Field(examples=[served.version]))
     one = create_model("PredictionAnswer", __base__=prediction, model_version=version)

@@ -24,6 +24,7 @@ from .request_values import (
     lenient,
     msgspec_type,
     pydantic_type,
+    unseen_warnings,
 )
 
 MOST_MISTAKES = 100  # that an answer names
@@ -69,7 +70,9 @@ class RequestSchema:
         for attribute, name in self._names.items():
             column = self.columns[name]
             kind = msgspec_type(column)
-            fields.append((attribute, kind | None, None) if column.nullable else (attribute, kind))
+            fields.append(
+                (attribute, kind | None, None) if column.may_be_missing else (attribute, kind)
+            )
         id_names = {f"id{i}": name for i, name in enumerate(self.ids)}
         fields += [(name, ID | msgspec.UnsetType, UNSET) for name in id_names]
         fields.sort(key=len)  # required ones first, as in a function's arguments
@@ -86,6 +89,8 @@ class RequestSchema:
         self._pairs, self._id_pairs = list(self._names.items()), list(id_names.items())
         readers = {name: lenient(column) for name, column in self.columns.items()}
         self._lenient = {name: read for name, read in readers.items() if read is not None}
+        checks = {name: unseen_warnings(column) for name, column in self.columns.items()}
+        self._unseen = [(name, check) for name, check in checks.items() if check is not None]
         self._moments = [name for name, c in self.columns.items() if c.is_datetime]
         self._ranges = {name: in_range(self.columns[name]) for name in self._moments}
 
@@ -138,6 +143,19 @@ class RequestSchema:
         if mistakes:
             raise InvalidError(mistakes[:MOST_MISTAKES])
 
+    @property
+    def warns(self) -> bool:
+        """Whether a row may break a rule and be predicted all the same."""
+        return bool(self._unseen)
+
+    def warnings(self, row: Mapping[str, Any]) -> list[dict[str, str]]:
+        """Return the rules that a row breaks, with their fields; such a row is predicted."""
+        return [
+            {"field": name, "rule": rule}
+            for name, check in self._unseen
+            for rule in check(row[name])
+        ]
+
     def _read_again(self, body: bytes, error: Exception) -> tuple[list[Any], bool]:
         """Read a body that was refused, though it may be right.
 
@@ -177,7 +195,7 @@ class RequestSchema:
                 "description": _describe(column),
                 "examples": [example(column)],
             }
-            if column.nullable:
+            if column.may_be_missing:
                 fields[attribute] = (kind | None, Field(default=None, **described))
             else:
                 fields[attribute] = (kind, Field(**described))

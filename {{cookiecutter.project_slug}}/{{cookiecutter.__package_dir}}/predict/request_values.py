@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from ..data.schema import Column
+from ..data.schema import Column, Limit, limits
 
 LONGEST_TEXT = 1000
 WHOLE = {"ge": -(2**63), "le": 2**63 - 1}  # what a column of whole numbers can hold
@@ -32,7 +32,7 @@ def msgspec_type(column: Column) -> Any:
         kind: Any = int if column.is_integer else float
         bounds = _limits(column)
         return Annotated[kind, msgspec.Meta(**bounds)] if bounds else kind
-    if column.values is not None:
+    if column.values is not None and column.on_unseen != "answer":
         return Literal[tuple(str(value) for value in column.values)]
     return Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 
@@ -54,7 +54,7 @@ def pydantic_type(column: Column) -> Any:
         if column.is_float:
             return Annotated[float, field]
         return Annotated[int, field, BeforeValidator(whole)]
-    if column.values is not None:
+    if column.values is not None and column.on_unseen != "answer":
         return Literal[tuple(str(value) for value in column.values)]
     return Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
 
@@ -115,6 +115,25 @@ def example(column: Column) -> Any:
     return str(column.values[0]) if column.values else "text"
 
 
+def unseen_warnings(column: Column) -> Callable[[Any], list[str]] | None:
+    """Return what names the rules that a value of a request breaks, as files have them.
+
+    None where there is no rule, or values that break one are refused.
+    """
+    if column.on_unseen != "answer" or not (rules := limits(column)):
+        return None
+
+    def broken(rule: Limit, value: Any) -> bool:
+        if value is None or rule.kind == "missing":
+            return value is None and rule.kind == "missing"
+        if rule.kind == "values":
+            return value not in rule.bound
+        bound = rule.bound.replace(tzinfo=None) if isinstance(rule.bound, datetime) else rule.bound
+        return bool(value < bound if rule.kind == "min" else value > bound)
+
+    return lambda value: [rule.text for rule in rules if broken(rule, value)]
+
+
 def _bounds(column: Column) -> dict[str, Any]:
     bounds: dict[str, Any] = {}
     for key, value in (("ge", column.min), ("le", column.max)):
@@ -125,7 +144,8 @@ def _bounds(column: Column) -> dict[str, Any]:
 
 
 def _limits(column: Column) -> dict[str, Any]:
-    return (WHOLE if column.is_integer else {}) | _bounds(column)
+    bounds = {} if column.on_unseen == "answer" else _bounds(column)
+    return (WHOLE if column.is_integer else {}) | bounds
 
 
 def whole(value: Any) -> Any:
@@ -152,7 +172,7 @@ def _moment(value: object) -> datetime:
 
 def in_range(column: Column) -> Callable[[datetime], datetime]:
     """Return what gives a date of UTC without its offset; ValueError outside of min and max."""
-    low, high = column.min, column.max
+    low, high = (None, None) if column.on_unseen == "answer" else (column.min, column.max)
 
     def check(moment: datetime) -> datetime:
         if moment.tzinfo is not None:

@@ -131,12 +131,23 @@ class Service:
             results = await asyncio.to_thread(build_response, served.model, rows, new_id, observe)
         else:
             results = build_response(served.model, rows, new_id, observe)
+        if served.request_schema.warns:
+            self._warn(served, rows, results)
         self.metrics.rows.observe(len(rows))
         if self.predictions is not None:
             self._log(served.version, rows, results)
         if many:
             return encode({"model_version": served.version, "predictions": results})
         return encode({"model_version": served.version, **results[0]})
+
+    def _warn(
+        self, served: ServedModel, rows: list[dict[str, Any]], results: list[dict[str, Any]]
+    ) -> None:
+        """Say of each row which rules it breaks."""
+        for row, result in zip(rows, results, strict=True):
+            if warnings := served.request_schema.warnings(row):
+                result["warnings"] = warnings
+                self.metrics.warned.inc()
 
     def _observe(self, version: str, x: Numbers, y_pred: Numbers) -> None:
         for observer in self.observers:

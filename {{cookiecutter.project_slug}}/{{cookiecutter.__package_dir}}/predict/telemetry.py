@@ -43,6 +43,11 @@ class Metrics:
             buckets=ROWS,
             registry=registry,
         )
+        self.warned = Counter(
+            "model_rows_warned_total",
+            "Rows that were predicted though they break a rule.",
+            registry=registry,
+        )
         self.lost = Counter(
             "log_lines_lost_total", "Log lines that could not be written.", registry=registry
         )

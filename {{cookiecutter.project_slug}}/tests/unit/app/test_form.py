@@ -16,7 +16,7 @@ def test_form_has_the_columns_of_a_request(own_demo: Demo) -> None:
     assert list(fields) == list(own_demo.request_schema.columns)
     for name, column in own_demo.request_schema.columns.items():
         field = fields[name]
-        assert (field.missing is not None) == column.nullable
+        assert (field.missing is not None) == column.may_be_missing
         assert column.description in field.help
         assert (column.unit or "") in field.help
         if column.is_boolean:
@@ -55,8 +55,8 @@ def test_every_mistake_is_named_at_its_field(odd: Demo) -> None:
 
 def test_an_empty_field_is_missing(own_demo: Demo) -> None:
     columns = own_demo.request_schema.columns
-    needed = [name for name, column in columns.items() if not column.nullable]
-    empty = [name for name, column in columns.items() if column.nullable]
+    needed = [name for name, column in columns.items() if not column.may_be_missing]
+    empty = [name for name, column in columns.items() if column.may_be_missing]
     start = {field.name: field.start for field in own_demo.fields()}
     prediction = own_demo.predict(start | dict.fromkeys(empty, ""))
     assert [prediction.row[name] for name in empty] == [None] * len(empty)
