@@ -144,7 +144,10 @@ class Demo:
             if value is not None or column.may_be_missing:
                 body[name] = value
         (row,), _ = served.request_schema.read(msgspec.json.encode(body))
-        return Prediction(model, row, predict_rows(model, [row])[0])
+        result = predict_rows(model, [row])[0]
+        if warnings := self.request_schema.warnings(row):
+            result["warnings"] = warnings
+        return Prediction(model, row, result)
 
     def contributions(self, prediction: Prediction) -> Contributions:
         """Split a prediction into what each input adds to it, for the class that is explained.

@@ -1,5 +1,6 @@
 """The cards of both pages: what stands in them is text, never HTML from data."""
 
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -52,6 +53,16 @@ def test_the_card_shows_the_prediction(demo: Demo) -> None:
     for figure in figures:
         assert figure in text
     assert prediction.model.version in text
+
+
+def test_a_row_unlike_the_others_is_named(demo: Demo) -> None:
+    prediction = demo.predict(form_values(demo.examples()[0]))
+    assert "Unlike" not in prediction_card(demo, prediction)
+    warnings = [{"field": "<b>size</b>", "rule": "above the maximum 10.0"}]
+    unlike = replace(prediction, result=prediction.result | {"warnings": warnings})
+    shown = prediction_card(demo, unlike)
+    assert "<b>size" not in shown
+    assert "<b>size</b> is above the maximum 10.0" in unescape(shown)
 
 
 def test_the_text_names_what_the_bars_lead_to(demo: Demo) -> None:
