@@ -1,4 +1,4 @@
-"""Fit the default model on the processed training rows: ours, or LightGBM called directly.
+"""Fit boosting on the processed training rows: ours, or LightGBM called directly.
 
 Runs in the rendered project's folder and environment; prints the seconds of the fit alone.
 """
@@ -19,7 +19,8 @@ preprocessor, _ = processed.load(folder)
 x, y = processed.arrays(processed.read_set(folder, "train"), preprocessor)
 start = time.perf_counter()
 if how == "ours":
-    fitting.fit(config.train, preprocessor, x, y)
+    boosting = config.train.model_copy(update={"model": "gradient_boosting"})
+    fitting.fit(boosting, preprocessor, x, y)
 else:
     import lightgbm as lgb
 

@@ -37,7 +37,7 @@ for path in sorted(project.rglob("*")):
     name = path.relative_to(project).as_posix()
     copy = Path(target) / name.replace(package, answers["__package_dir"])
     copy.parent.mkdir(parents=True, exist_ok=True)
-    as_it_is = any(fnmatch(name, pattern) for pattern in (f"{package}/*.py", "*.j2", "*.csv"))
+    as_it_is = any(fnmatch(name, pattern) for pattern in answers["_copy_without_render"])
     if jinja is None or as_it_is:
         copy.write_bytes(path.read_bytes())
     else:
