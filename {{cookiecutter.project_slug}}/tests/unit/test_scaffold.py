@@ -152,7 +152,7 @@ def test_the_labels_of_a_yes_or_no_come_back(
     batch.run(model, Path("table.csv"), Path("out.csv"))
     out = pl.read_csv("out.csv", infer_schema=False)
     assert set(out["prediction"]) == set(map(str, words))
-    assert out.columns[2:] == [f"probability_{word}" for word in words]
+    assert out.columns[2:] == [*(f"probability_{word}" for word in words), "warnings"]
     request_schema = RequestSchema(
         model.preprocessor.columns, 10, model.preprocessor.passed_through
     )
