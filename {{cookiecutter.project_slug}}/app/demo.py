@@ -145,7 +145,7 @@ class Demo:
                 body[name] = value
         (row,), _ = served.request_schema.read(msgspec.json.encode(body))
         result = predict_rows(model, [row])[0]
-        if warnings := self.request_schema.warnings(row):
+        if warnings := served.request_schema.warnings(row):
             result["warnings"] = warnings
         return Prediction(model, row, result)
 

@@ -86,7 +86,7 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
             result = _result(model, typed, bad)
             if warns:
                 result = result.with_columns(pl.when(~bad).then(warnings).alias(WARNINGS))
-            warned += int(warnings.is_not_null().sum())
+                warned += result[WARNINGS].count()  # not of rows that are refused besides
             named = _ids(frame.select(ids), source)
             writer.write(pl.DataFrame([*named, *result]))
             number = pl.int_range(rows + 1, rows + frame.height + 1, eager=True).alias("row")
