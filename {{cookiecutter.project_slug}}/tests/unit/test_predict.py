@@ -206,6 +206,9 @@ def test_rows_beyond_the_file_are_answered_with_a_warning(
     model = find_version(config.paths.models)
     done = batch.run(model, Path("new.csv"), Path("out.csv"))
     assert (done.rows, done.rejected, done.warned, done.rejects) == (3, 0, 2, None)
+    Path("bad.csv").write_text("id,when,x,team\nr1,2024-01-01,abc,\n", "utf-8")
+    refused = batch.run(model, Path("bad.csv"), Path("bad-out.csv"))
+    assert (refused.rejected, refused.warned) == (1, 0)
     result = pl.read_csv("out.csv")
     assert result["prediction"].null_count() == 0
     assert result["warnings"][0] is None
