@@ -27,7 +27,6 @@ from {{ cookiecutter.package_name }}.models.model_io import (
 )
 from {{ cookiecutter.package_name }}.models.registry import (
     CHAMPION,
-    TWO_WAYS_ON,
     ModelRegistry,
     Pointer,
 )
@@ -40,19 +39,6 @@ from {{ cookiecutter.package_name }}.utils.files import (
 
 BAKED, RELEASE = Path("build/champion"), Path("build/release")
 SUMS = "SHA256SUMS"
-
-
-def found(settings: Serve) -> tuple[ModelRegistry, Pointer]:
-    """Return the registry and what it points at.
-
-    Raises:
-        UserError: Nothing was promoted yet.
-    """
-    registry = ModelRegistry(settings.store, settings.cache)
-    pointer = registry.champion()
-    if pointer is None:
-        raise UserError(TWO_WAYS_ON)
-    return registry, pointer
 
 
 def copy(source: Path, names: Iterable[str], pointer: Pointer, folder: Path) -> None:
@@ -71,7 +57,8 @@ def bake(settings: Serve, folder: Path = BAKED) -> str:
     Raises:
         UserError: There is none, or its files are not those that were promoted.
     """
-    registry, pointer = found(settings)
+    registry = ModelRegistry(settings.store, settings.cache)
+    pointer = registry.needed_champion()
     source = registry.fetch_promoted(pointer)
     open_served(source, settings.max_batch_rows)
     copy(source, SERVED, pointer, folder)
@@ -84,7 +71,8 @@ def pack(settings: Serve, folder: Path = RELEASE) -> Path:
     Raises:
         UserError: There is none, or its files are not those that were promoted.
     """
-    registry, pointer = found(settings)
+    registry = ModelRegistry(settings.store, settings.cache)
+    pointer = registry.needed_champion()
     names = Metadata.read(registry.fetch_promoted(pointer)).files
     source = registry.fetch(pointer.version, names)
     name = f"model-{pointer.version}.tar.gz"
@@ -119,9 +107,7 @@ def take(registry: ModelRegistry, models: Path) -> str:
         UserError: There is none, a file is not the one that was promoted, or the folder has
             another version of that name.
     """
-    pointer = registry.champion()
-    if pointer is None:
-        raise UserError(TWO_WAYS_ON)
+    pointer = registry.needed_champion()
     names = Metadata.read(registry.fetch_promoted(pointer)).files
     source, target = registry.fetch(pointer.version, names), models / pointer.version
     open_version(source)
@@ -146,10 +132,11 @@ def done(command: str, config: Config, archive: Path) -> str:
     models = config.paths.models
     if command == "unpack":
         return f"{models}: {unpack(archive, models)} is the champion"
-    registry, pointer = found(config.serve)
+    registry = ModelRegistry(config.serve.store, config.serve.cache)
+    version = registry.needed_champion().version
     if registry.local is None or registry.local.resolve() != models.resolve():
         take(registry, models)
-    return f"{models}: {pointer.version} is the champion"
+    return f"{models}: {version} is the champion"
 
 
 def main(arguments: list[str] | None = None) -> int:

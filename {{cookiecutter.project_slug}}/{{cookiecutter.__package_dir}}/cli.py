@@ -104,7 +104,7 @@ def ingest(config: ConfigPath = DEFAULT) -> None:
 @app.command()
 def preprocess(config: ConfigPath = DEFAULT) -> None:
     """Split, fit on the training rows only, write data/processed."""
-    from .models.registry import hashed_columns
+    from .models.versions import hashed_columns
     from .preprocess import pipeline
 
     settings = _load(config)

@@ -95,16 +95,24 @@ class ModelRegistry:
                 f"{self.url}/{CHAMPION} is broken ({reason}); run `models promote VERSION --force`"
             ) from None
 
+    def needed_champion(self) -> Pointer:
+        """Return what champion.json says.
+
+        Raises:
+            UserError: As `champion`, and where nothing was promoted yet.
+        """
+        pointer = self.champion()
+        if pointer is None:
+            raise UserError(TWO_WAYS_ON)
+        return pointer
+
     def open_champion(self) -> ModelVersion:
         """Open the champion after checking what it needs to predict.
 
         Raises:
             UserError: There is none, or a file is missing or not the one that was written.
         """
-        pointer = self.champion()
-        if pointer is None:
-            raise UserError(TWO_WAYS_ON)
-        return open_version(self.fetch_promoted(pointer), SERVED)
+        return open_version(self.fetch_promoted(self.needed_champion()), SERVED)
 
     def fetch_promoted(self, promoted: Promoted) -> Path:
         """Return the folder of a champion, its metadata the one that was promoted.
@@ -250,15 +258,6 @@ def new_version(models: Path, name: str | None = None) -> Path:
     elif (models / name).exists():
         raise UserError(f"{models / name} exists; versions are never overwritten")
     return models / name
-
-
-def hashed_columns(models: Path) -> tuple[str, ...] | None:
-    """Return what the first version that was split at random hashed; None where there is none."""
-    for name in versions(models):
-        split = Metadata.read(models / name).split
-        if split.by == "random":
-            return split.columns
-    return None
 
 
 def find_version(models: Path, name: str | None = None) -> ModelVersion:

@@ -1,4 +1,4 @@
-"""The versions there are, for `models list`; what cannot be read is named."""
+"""What is known of all the versions there are; for `models list`, what cannot be read is named."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,3 +42,12 @@ def table(known: Sequence[Metadata], champion: str | None) -> tuple[list[list[st
         values = (f"{one.metrics[name]:.4f}" if name in one.metrics else "" for name in shown)
         rows.append([one.version, mark, one.created[:16], one.model, *values])
     return rows, len(shown)
+
+
+def hashed_columns(models: Path) -> tuple[str, ...] | None:
+    """Return what the first version that was split at random hashed; None where there is none."""
+    for name in versions(models):
+        split = Metadata.read(models / name).split
+        if split.by == "random":
+            return split.columns
+    return None

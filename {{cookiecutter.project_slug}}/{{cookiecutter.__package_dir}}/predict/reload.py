@@ -7,7 +7,7 @@ from pathlib import Path
 from ..config import Serve
 from ..errors import UserError
 from ..models.model_io import SERVED, ModelVersion, open_version, verify_golden_rows
-from ..models.registry import TWO_WAYS_ON, ModelRegistry
+from ..models.registry import ModelRegistry
 from .request_schema import RequestSchema
 
 log = logging.getLogger(__name__)
@@ -75,9 +75,7 @@ class ChampionReloader:
         One that was refused is tried again when its files or the pointer change.
         """
         try:
-            pointer = self.registry.champion()
-            if pointer is None:
-                raise UserError(TWO_WAYS_ON)
+            pointer = self.registry.needed_champion()
             champion = pointer.version, pointer.metadata_sha256
             if champion == self._loaded:
                 self.reason = ""
