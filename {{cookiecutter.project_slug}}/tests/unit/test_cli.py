@@ -98,6 +98,13 @@ def test_models_list_fails_where_a_version_is_damaged(
     assert "metadata.json: missing or broken" in done.stderr
 
 
+def test_an_empty_folder_among_the_versions_is_named(folder: Path) -> None:
+    (folder / "models/v0.1").mkdir(parents=True)
+    done = call("models", "list", cwd=folder)
+    assert done.returncode == 1
+    assert "v0.1 is an empty folder: remove it" in done.stderr
+
+
 def test_json_of_models_list(promoted: SimpleNamespace, folder: Path) -> None:
     assert json.loads(call("models", "list", "--json", cwd=folder).stdout) == []
     (entry,) = json.loads(call("models", "list", "--json", cwd=promoted.folder).stdout)

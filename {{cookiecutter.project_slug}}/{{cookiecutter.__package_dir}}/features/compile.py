@@ -177,14 +177,17 @@ class Symbol:
     def __bool__(self) -> NoReturn:
         raise TypeError(
             "in features write where(condition, then, otherwise), not if, and, or, not; "
-            "combine conditions with & and |, each in parentheses"
+            'combine conditions with & and |, each in parentheses; for `in` write one_of(x, ["a"])'
         )
 
     def __invert__(self) -> NoReturn:
         raise TypeError("in features swap `then` and `otherwise` of where, not ~condition")
 
     def __str__(self) -> NoReturn:
-        raise TypeError('in features write join("-", a, b), not str() or a text with {a} in it')
+        raise TypeError(
+            'a column is no text while a feature is read: write join("-", a, b), not str() or a '
+            "text with {a} in it; leave print out"
+        )
 
     def __format__(self, format_spec: str) -> NoReturn:
         self.__str__()

@@ -50,7 +50,10 @@ METHODS = {
     "fill_null": "nothing: a missing value in gives one out",
     "isna": "nothing: a missing value in gives one out",
     "is_null": "nothing: a missing value in gives one out",
-}
+} | dict.fromkeys(
+    ("contains", "endswith", "lower", "replace", "split", "startswith", "str", "strip", "upper"),
+    'one_of(x, ["a", "A"]): a text is taken as it stands',
+)
 
 
 def check_feature(feature: Feature, kinds: Mapping[str, ValueKind]) -> None:

@@ -84,6 +84,8 @@ class Metadata(RunRecord):
                 ) from None
             reason = "; ".join(explain(error)[:3])
         except OSError as error:
+            if folder.is_dir() and not any(folder.iterdir()):
+                raise UserError(f"{folder} is an empty folder: remove it") from None
             reason = str(error.strerror)
         raise UserError(f"{path}: missing or broken ({reason}); {MEND}")
 
