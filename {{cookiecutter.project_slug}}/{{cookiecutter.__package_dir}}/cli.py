@@ -201,6 +201,21 @@ def serve(config: ConfigPath = DEFAULT) -> None:
     server.run(config)
 
 
+@app.command()
+def doctor(config: ConfigPath = DEFAULT) -> None:
+    """Look for what is broken or missing here, and say what mends it; exit code 1 if it must be."""
+    from .workflows.doctor import run
+
+    broken = 0
+    for one in run(config):
+        mend = f"  -> {one.mend}" if one.mend else ""
+        state = colored(one.state) + " " * (5 - len(one.state))
+        typer.echo(f"{state}{one.about:<11} {one.said}{mend}")
+        broken += one.state == "mend"
+    if broken:
+        raise typer.Exit(1)
+
+
 def _load(path: Path) -> "Config":
     from .config import load_config
     from .logging_config import setup_logging

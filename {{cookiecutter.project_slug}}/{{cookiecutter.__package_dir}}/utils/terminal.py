@@ -10,7 +10,11 @@ import typer
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 DEFAULT = Path("configs/default.yml")
-COLORS = {"promote": "green", "inconclusive": "yellow", "reject": "red", "error": "red"}
+COLORS = {"promote": "green", "inconclusive": "yellow", "reject": "red", "error": "red"} | {
+    "fine": "green",
+    "look": "yellow",
+    "mend": "red",
+}
 
 
 def print_json(value: Any) -> None:
