@@ -35,6 +35,14 @@ OPTIONAL: dict[str, list[str]] = {
         "docs/monitoring.md",
         "docs/runbooks/alerts.md",
     ],
+    "experiment_tracking=mlflow": [
+        "mlruns",
+        "requirements-tracking.txt",
+        "*/workflows/mlflow_*.py",
+        "*/*/workflows/mlflow_*.py",
+        "docs/experiments.md",
+        "tests/integration/test_mlflow.py",
+    ],
 }
 
 # It says that the hooks are missing, and goes where they run.

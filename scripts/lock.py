@@ -23,14 +23,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "{{cookiecutter.project_slug}}"
 LOCKS = ROOT / "hooks/locks.json"
-# Not in a project: what the benchmarks compare with.
-ELSEWHERE = ["mlflow"]
 PIN = re.compile(r"^([\w.-]+==[^\s;\\]+)(?: ; ([^\\\n]+?))?(?: \\)?$", re.MULTILINE)
 
 
 def superset() -> list[str]:
     """Return the requirements of all answers: all lists and what locks name, without Jinja."""
-    found = dict.fromkeys(ELSEWHERE)
+    found: dict[str, None] = {}
     for path in (*PROJECT.glob("requirements*"), *PROJECT.glob("*/requirements*")):
         lines = path.read_text(encoding="utf-8").splitlines()
         found |= dict.fromkeys(line for line in lines if line and not line.startswith(("#", "{%")))

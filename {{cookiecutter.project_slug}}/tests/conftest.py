@@ -477,9 +477,10 @@ def moments(
 
 
 def copy_configs(folder: Path) -> None:
-    """Copy the project's configs into another folder."""
+    """Copy the project's configs into another folder; nobody but the tests is told of runs."""
     former = shutil.ignore_patterns("*.bak*")
     shutil.copytree(ROOT / "configs", folder / "configs", ignore=former, dirs_exist_ok=True)
+    update_yaml(folder / configuration.DEFAULT, {"tracking": None})
 
 
 def values(column: Column) -> st.SearchStrategy[Any]:

@@ -118,7 +118,7 @@ def preprocess(config: ConfigPath = DEFAULT) -> None:
 @app.command()
 def train(config: ConfigPath = DEFAULT, version: Version = None) -> None:
     """Fit the model and its baseline, save them as a new version."""
-    from .models import train as step
+    from .workflows import training as step
 
     trained = step.run(_load(config), version)
     for name, value in trained.metrics.items():
@@ -134,7 +134,7 @@ def evaluate(
 ) -> None:
     """Measure a version on the test rows; write the report and the model card."""
     from .reports.wording import lines
-    from .tracking import MODEL_CARD
+    from .tracking.records import MODEL_CARD
     from .workflows import evaluation as step
 
     evaluation = step.run(_load(config), version)
@@ -230,5 +230,5 @@ def _next(done: str, step: str) -> None:
     typer.echo(f"Next: {step}")
 
 
-for _path in sorted(Path(__file__).parent.glob("*/commands.py")):  # a room's own
-    import_module(f".{_path.parent.name}.commands", __package__).register(app, _load)
+for _path in sorted(Path(__file__).parent.glob("*/*commands.py")):  # a room's own
+    import_module(f".{_path.parent.name}.{_path.stem}", __package__).register(app, _load)

@@ -178,6 +178,14 @@ class LoadTest(Section):
     error_share: float = Field(default=0.0, ge=0, le=1)
 
 
+class Tracking(Section):
+    """Where training runs are shown besides their files."""
+
+    sinks: dict[str, dict[str, Any]] = Field(
+        default={}, description="modules that are told of each run, with their settings"
+    )
+
+
 class Paths(Section):
     """Folders and files, relative to the folder the command runs in."""
 
@@ -208,6 +216,7 @@ class Config(Section):
     promotion: Promotion = Promotion()
     serve: Serve = Serve()
     load_test: LoadTest = LoadTest()
+    tracking: Tracking = Tracking()
     paths: Paths = Paths()
     logging: Logging = Logging()
 

@@ -9,7 +9,7 @@ import pytest
 from {{ cookiecutter.package_name }}.models.notes import notes
 from {{ cookiecutter.package_name }}.models.scoring import Predictions
 from {{ cookiecutter.package_name }}.reports.results import CoverageBin, Evaluation
-from {{ cookiecutter.package_name }}.tracking import Interval
+from {{ cookiecutter.package_name }}.tracking.records import Interval
 from {{ cookiecutter.package_name }}.utils.bootstrap import Comparison, Estimate
 
 UNDEFINED = Estimate(float("nan"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..config import AUTO, Train
 from ..errors import UserError
 from ..preprocess.preprocessor import Preprocessor
-from ..tracking import ChoiceRecord
+from ..tracking.records import ChoiceRecord
 from ..utils.metrics import METRICS, PRIMARY
 from . import fitting, scoring
 

@@ -48,9 +48,12 @@ def register(app: typer.Typer, load: Callable[..., "Config"]) -> None:
     @models.command()
     def rollback(config: ConfigPath = DEFAULT) -> None:
         """Make the champion before the present one the champion again."""
+        from ..tracking.runs import tell_sinks
         from . import promotion
 
-        typer.echo(promotion.rollback(load(config)))
+        settings = load(config)
+        typer.echo(promotion.rollback(settings))
+        tell_sinks(settings)
 
 
 def show_versions(settings: "Config", as_json: bool) -> None:
@@ -91,12 +94,14 @@ def show_history(settings: "Config", as_json: bool) -> None:
 
 def promote_version(settings: "Config", version: str | None = None, force: bool = False) -> str:
     """Promote a version if it deserves it; print and return the decision."""
+    from ..tracking.runs import tell_sinks
     from . import promotion
 
     decision = promotion.promote(settings, version, force)
     typer.echo(f"{decision.candidate}: {colored(decision.decision)}")
     for reason in decision.reasons:
         typer.echo(f"  {reason}")
+    tell_sinks(settings)
     return decision.decision
 
 

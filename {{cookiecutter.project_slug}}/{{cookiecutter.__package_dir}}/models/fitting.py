@@ -9,7 +9,7 @@ from ..config import Train
 from ..errors import UserError
 from ..preprocess.preprocessor import Preprocessor
 from ..preprocess.transforms import Floats
-from ..tracking import Interval
+from ..tracking.records import Interval
 from .estimators import ESTIMATORS
 from .interfaces import EarlyStopping, Estimator, Settings
 from .predictor import Predictor

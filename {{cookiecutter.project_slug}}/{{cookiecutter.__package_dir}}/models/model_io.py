@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from ..errors import UserError
 from ..preprocess.preprocessor import Preprocessor
-from ..tracking import MODEL_CARD, Interval, Record, RunRecord
+from ..tracking.records import MODEL_CARD, Interval, Record, RunRecord
 from ..utils.files import atomic_folder, sha256, write_json
 from ..utils.yaml import explain
 from .predictor import Predictor

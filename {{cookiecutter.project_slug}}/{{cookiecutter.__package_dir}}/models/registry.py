@@ -18,7 +18,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from ..errors import UserError
-from ..tracking import Record
+from ..tracking.records import Record
 from ..utils.files import atomic_file, atomic_folder, sha256
 from ..utils.yaml import explain
 from .model_io import (

@@ -18,7 +18,7 @@ from ..data.schema import Schema, load_schema
 from ..preprocess import current, processed
 from ..preprocess.preprocessor import Preprocessor
 from ..preprocess.split import SPLITS
-from ..tracking import RefitRecord
+from ..tracking.records import RefitRecord
 from ..utils.random_seed import seed_everything
 from . import fitting, scoring
 from .attachments import Fitted, attach

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..models.model_io import ModelVersion
-from ..tracking import Interval
+from ..tracking.records import Interval
 from ..utils.classes import predicted_class
 
 NewId: TypeAlias = Callable[[float], str]

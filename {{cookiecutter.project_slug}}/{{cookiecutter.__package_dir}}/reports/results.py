@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..preprocess.preprocessor import InputSpec
-from ..tracking import RunRecord
+from ..tracking.records import RunRecord
 from ..utils.bootstrap import Comparison, Estimate, is_better
 from ..utils.calibration import CalibrationBin
 from ..utils.metrics import METRICS

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from ..tracking import RunRecord
+from ..tracking.records import RunRecord
 from ..utils.metrics import METRICS
 from .results import Evaluation
 from .style import interval, number

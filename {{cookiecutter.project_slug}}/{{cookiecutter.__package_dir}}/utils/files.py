@@ -101,8 +101,10 @@ def sweep(path: Path) -> None:
         if owner is None:
             continue
         with suppress(OSError):
-            ours = owner[1] == _host()
-            if (ours and not _runs(int(owner[2]))) or time.time() - left.stat().st_mtime > A_DAY:
+            ours = owner[1] == host()
+            if (
+                ours and not is_running(int(owner[2]))
+            ) or time.time() - left.stat().st_mtime > A_DAY:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
@@ -111,14 +113,15 @@ def _make_folder(path: Path) -> Path:
 
 
 def _prefix(path: Path) -> str:
-    return f".{path.name}.{_host()}-{os.getpid()}."
+    return f".{path.name}.{host()}-{os.getpid()}."
 
 
-def _host() -> str:
+def host() -> str:
+    """Return this machine's name, in letters and digits."""
     return re.sub(r"[^A-Za-z0-9]", "", platform.node())[:24]
 
 
-def _runs(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """Tell whether a process of this machine runs; where that cannot be told, yes."""
     if sys.platform == "win32":
         return True

@@ -19,7 +19,8 @@ from ..preprocess import processed
 from ..preprocess.preprocessor import Preprocessor
 from ..reports import html_report, model_card, plots
 from ..reports.results import Evaluation
-from ..tracking import MODEL_CARD
+from ..tracking import runs
+from ..tracking.records import MODEL_CARD
 from ..utils.files import atomic_folder, write_json
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,9 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     evaluation = replace(evaluation, learning=points)
     _write(evaluation, plots.draw(evaluation), schema)
     model_card.update(MODEL_CARD, evaluation, schema)
+    measured = {name: both.model.value for name, both in evaluation.metrics.items()}
+    runs.add_metrics(config.paths.artifacts, model.version, measured)
+    runs.tell_sinks(config)
     return evaluation
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from .data.schema import Column
-from .preprocess.split import SplitRule
+from ..data.schema import Column
+from ..preprocess.split import SplitRule
 
 MODEL_CARD = Path("model_card.md")  # about the version that was evaluated last
 
