@@ -12,7 +12,12 @@ PACKAGE = {{ cookiecutter.package_name }}
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(PACKAGE.__path__, f"{PACKAGE.__name__}.")
+{% if cookiecutter.experiment_tracking == 'mlflow' %}
+    # One runs when it is imported, and one needs MLflow, which comes with its first use.
+    if not module.name.endswith(("__main__", "mlflow_sender"))
+{% else %}
     if not module.name.endswith("__main__")  # it runs when it is imported
+{% endif %}
 ]
 
 

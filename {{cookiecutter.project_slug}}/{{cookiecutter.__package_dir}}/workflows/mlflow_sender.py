@@ -26,6 +26,7 @@ VERSION, CONTENT = "version", "metadata_sha256"  # tags of a model version
 CHAMPION, CHALLENGER = "champion", "challenger"  # aliases
 STATUS = {"running": "RUNNING", "finished": "FINISHED", "failed": "FAILED"}
 EVALUATION = "evaluation.json"
+KIND = {"mlflow.experimentKind": "custom_model_development"}  # not one of language models
 
 
 class Sender:
@@ -53,12 +54,12 @@ class Sender:
         return lines + self._set_aliases()
 
     def _new_experiment(self, name: str) -> str:
-        if not self.uri.startswith("sqlite:"):
-            return str(self.client.create_experiment(name))
-        database = Path(self.uri.partition(":///")[2])
-        place = (database.parent / "artifacts").resolve()
-        place.mkdir(parents=True, exist_ok=True)
-        return str(self.client.create_experiment(name, artifact_location=place.as_uri()))
+        place = None
+        if self.uri.startswith("sqlite:"):
+            folder = Path(self.uri.partition(":///")[2]).parent / "artifacts"
+            folder.mkdir(parents=True, exist_ok=True)
+            place = folder.resolve().as_uri()
+        return str(self.client.create_experiment(name, artifact_location=place, tags=KIND))
 
     def _shown(self) -> Iterator[Shown]:
         token = None
