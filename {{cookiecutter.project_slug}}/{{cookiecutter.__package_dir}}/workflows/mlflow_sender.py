@@ -131,6 +131,7 @@ class Sender:
                 name="model",
                 signature=ModelSignature(inputs=inputs, outputs=outputs),
                 pip_requirements=[f"{name}=={packages[name]}" for name in ("numpy", "onnxruntime")],
+                onnx_execution_providers=["CPUExecutionProvider"],
                 save_as_external_data=False,
                 extra_files=[str(model.folder / name) for name in (METADATA, PREPROCESSOR)],
             )
