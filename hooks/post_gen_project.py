@@ -38,7 +38,8 @@ OPTIONAL: dict[str, list[str]] = {
     "experiment_tracking=mlflow": [
         "mlruns",
         "requirements-tracking.txt",
-        "**/workflows/mlflow_*.py",
+        "*/workflows/mlflow_*.py",
+        "*/*/workflows/mlflow_*.py",
         "docs/experiments.md",
         "tests/integration/test_mlflow.py",
     ],
