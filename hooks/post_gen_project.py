@@ -38,8 +38,7 @@ OPTIONAL: dict[str, list[str]] = {
     "experiment_tracking=mlflow": [
         "mlruns",
         "requirements-tracking.txt",
-        "*/workflows/mlflow_*.py",
-        "*/*/workflows/mlflow_*.py",
+        "**/workflows/mlflow_*.py",
         "docs/experiments.md",
         "tests/integration/test_mlflow.py",
     ],

@@ -125,9 +125,10 @@ def expected_tree(answers: Answers) -> set[str]:
 
 def lies_in(name: str, pattern: str) -> bool:
     """Tell whether a path, or a folder above it, matches a pattern relative to the project."""
-    path = PurePosixPath(name)
+    path, deep = PurePosixPath(name), pattern.removeprefix("**/")
     return any(
-        len(folder.parts) == len(PurePosixPath(pattern).parts) and folder.match(pattern)
+        folder.match(deep)
+        and (deep != pattern or len(folder.parts) == len(PurePosixPath(pattern).parts))
         for folder in (path, *path.parents)
     )
 

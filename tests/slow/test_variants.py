@@ -37,11 +37,12 @@ def test_variant_runs(variant: str, installed: Installer, chromium: str) -> None
     run(installed.bin / "mypy", cwd=project)
     run(installed.bin / "lint-imports", cwd=project)
     tests = ["tests/unit", "tests/integration/test_app.py"]
-    if variant == "src":  # sending takes half a minute, and once tells it
-        tests.append("tests/integration/test_mlflow.py")
+    if variant == "src":  # each takes a while, and once tells it
+        tests += ["tests/integration/test_mlflow.py", "tests/integration/test_tune.py"]
     said = run(installed.bin / "pytest", "-v", *tests, cwd=project)
     assert "test_a_person_tries_the_model PASSED" in said
-    assert ("test_mlflow.py::" in said) == (variant == "src")  # a module that is skipped has no ::
+    for name in ("test_mlflow.py::", "test_tune.py::"):  # a module that is skipped has no ::
+        assert (name in said) == (variant == "src")
     assert_metadata(installed.bin / "python", VARIANTS[variant], project)
 
 

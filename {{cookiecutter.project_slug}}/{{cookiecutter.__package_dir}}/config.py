@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,11 +22,18 @@ from .utils.yaml import parse_yaml, problems, read_yaml
 
 DEFAULT = Path("configs/default.yml")
 AUTO = "auto"  # for `train.model`: chosen by unseen rows
-SECRETS = {
-    "serve.api_key",
-    "serve.signing_key",
-}  # never read as YAML, in which `#key` is nothing, and never shown
+# Never read as YAML, in which `#key` is nothing, and never shown.
+SECRETS = {"serve.api_key", "serve.signing_key"}
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError("the least value comes first, such as [4, 64]")
+    return ends
+
+
+Range = Annotated[tuple[int | float, int | float], AfterValidator(_ascending)]
 
 
 class Section(BaseModel):
@@ -114,6 +122,17 @@ class Train(Section):
     params: dict[str, Any] = Field(default={}, description="passed on to the model")
     attachments: tuple[str, ...] = Field(
         default=(), description="modules that add files to a version"
+    )
+
+
+class Tune(Section):
+    """How `tune` searches for parameters, on the training rows alone."""
+
+    trials: int = Field(default=50, ge=1, description="sets of parameters to try, over all runs")
+    minutes: float = Field(default=10.0, gt=0, description="for one run; the next one goes on")
+    folds: int = Field(default=3, ge=2, le=10, description="of the training rows")
+    ranges: dict[str, Range] = Field(
+        default={}, description="least and greatest value of a parameter, instead of the model's"
     )
 
 
@@ -212,6 +231,7 @@ class Config(Section):
     features: Features = Features()
     model: Model = Model()
     train: Train = Train()
+    tune: Tune = Tune()
     evaluate: Evaluate = Evaluate()
     promotion: Promotion = Promotion()
     serve: Serve = Serve()

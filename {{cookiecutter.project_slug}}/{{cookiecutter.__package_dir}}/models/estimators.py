@@ -4,14 +4,14 @@ For a model of your own write a class with the methods of `Estimator` and add it
 docs/own_model.md shows one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ..errors import UserError
 from . import onnx_export
 from .gradient_boosting import GradientBoosting
-from .interfaces import Doubles, Estimator, Floats, Settings, check_params
+from .interfaces import Doubles, Estimator, Floats, Range, Settings, check_params
 from .model_io import Explanation
 
 
@@ -59,6 +59,11 @@ class Linear:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    @staticmethod
+    def search_space(task: str) -> Mapping[str, Range]:
+        """Return the strength of the penalty: scikit-learn's names for it differ."""
+        return {"alpha": (0.01, 1000.0)} if task == "regression" else {"C": (0.001, 100.0)}
 
     def fit(self, x: Floats, y: Doubles, categorical: Sequence[int]) -> None:
         """Fit by L-BFGS (classification) or in closed form (regression)."""

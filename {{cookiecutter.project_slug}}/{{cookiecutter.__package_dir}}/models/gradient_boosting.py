@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import UserError
 from . import onnx_export
-from .interfaces import Doubles, Floats, Settings, check_params
+from .interfaces import Doubles, Floats, Range, Settings, check_params
 from .model_io import TREES, Explanation
 
 ROUNDS = 100  # where neither settings nor validation rows tell
@@ -29,6 +29,18 @@ class GradientBoosting:
         "num_leaves": 15,
         "max_cat_threshold": 4,
     }
+
+    @staticmethod
+    def search_space(task: str) -> Mapping[str, Range]:
+        """Return what counts most besides the number of trees, which the held-out rows tell."""
+        return {
+            "num_leaves": (4, 128),
+            "learning_rate": (0.02, 0.2),
+            "min_data_in_leaf": (5, 200),
+            "feature_fraction": (0.4, 1.0),
+            "lambda_l2": (0.001, 100.0),
+            "max_cat_threshold": (2, 32),
+        }
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -83,6 +83,18 @@ class EarlyStopping(Protocol):
         """
 
 
+Range = tuple[float, float]  # both ends may be taken; two whole numbers ask for whole numbers
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """What a model has besides if `tune` can search for its parameters."""
+
+    @staticmethod
+    def search_space(task: str) -> Mapping[str, Range]:
+        """Return the parameters to search, each with its least and its greatest value."""
+
+
 def check_params(model: str, params: Mapping[str, Any], known: Collection[str]) -> None:
     """Raise a UserError where `train.params` names a parameter that a model does not have."""
     for name in params:

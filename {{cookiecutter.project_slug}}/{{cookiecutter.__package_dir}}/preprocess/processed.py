@@ -14,7 +14,7 @@ from .preprocessor import Preprocessor
 from .split import SPLITS, SplitRule
 from .transforms import Floats
 
-ROW, TARGET = "__row", "__target"  # columns of each set besides the inputs
+ROW, TARGET, KEY = "__row", "__target", "__key"  # columns of each set besides the inputs
 PREPROCESSOR, SUMMARY = "preprocessor.json", "summary.json"
 AGAIN = "run `preprocess` again"
 

@@ -48,15 +48,12 @@ def split_rule(split: Split, schema: Schema, hashed: Sequence[str] | None = None
     return SplitRule(**split.model_dump(), columns=tuple(columns))
 
 
-def split_rows(rule: SplitRule, typed: "pl.DataFrame") -> np.ndarray:
-    """Say for each row which of `SPLITS` it belongs to.
+def row_keys(rule: SplitRule, typed: "pl.DataFrame") -> "pl.Series":
+    """Return what the rule deals rows by: their moments, or a hash of what stays together.
 
     Args:
         rule: The rule.
         typed: n rows with at least the rule's columns, typed by the schema.
-
-    Returns:
-        (n,) positions in `SPLITS`.
     """
     import polars as pl
 
@@ -64,9 +61,23 @@ def split_rows(rule: SplitRule, typed: "pl.DataFrame") -> np.ndarray:
 
     content = typed.select(rule.columns)
     if rule.by == "time":
-        moment = pl.col(rule.columns[0])
-        late = (moment >= rule.val_from).cast(pl.Int8) + (moment >= rule.test_from).cast(pl.Int8)
-        return content.select(late.fill_null(0).alias("s"))["s"].to_numpy()
-    share = stable_hash(content, rule.seed) / 2**64
+        return content.to_series()
+    return pl.Series(stable_hash(content, rule.seed))
+
+
+def split_rows(rule: SplitRule, keys: "pl.Series") -> np.ndarray:
+    """Say for each row which of `SPLITS` it belongs to.
+
+    Args:
+        rule: The rule.
+        keys: n values of `row_keys`.
+
+    Returns:
+        (n,) positions in `SPLITS`.
+    """
+    if rule.by == "time":
+        late = (keys >= rule.val_from).cast(int) + (keys >= rule.test_from).cast(int)
+        return late.fill_null(0).to_numpy()
+    share = keys.to_numpy() / 2**64
     val_from = 1 - rule.val_fraction - rule.test_fraction
     return (share >= val_from).astype(np.int8) + (share >= 1 - rule.test_fraction)
