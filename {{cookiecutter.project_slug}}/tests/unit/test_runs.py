@@ -122,8 +122,11 @@ def test_sinks_are_told_and_stop_nothing(
 ) -> None:
     listener = Listener()
     monkeypatch.setattr(runs, "load_part", lambda name, setting: listener)
-    for fails in (False, True):
+    monkeypatch.setattr(runs, "told", set())
+    caplog.set_level("INFO")
+    for fails in (False, False, True):
         told = configuration.Tracking(sinks={"workflows.listener": {"fails": fails}})
         runs.tell_sinks(config.model_copy(update={"tracking": told}))
-    assert [settings["fails"] for settings in listener.heard] == [False, True]
+    assert [settings["fails"] for settings in listener.heard] == [False, False, True]
+    assert caplog.text.count("heard") == 1
     assert "it is away" in caplog.text

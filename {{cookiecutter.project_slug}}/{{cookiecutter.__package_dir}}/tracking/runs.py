@@ -26,6 +26,7 @@ FOLDER = "runs"  # in the artifacts
 VALIDATION, TEST = "val_", "test_"  # how metrics begin, by the rows that they are of
 
 log = logging.getLogger(__name__)
+told: set[str] = set()  # by sinks, to who runs this process
 
 
 class Run(Record):
@@ -148,10 +149,16 @@ def sync(config: Config) -> list[str]:
 
 
 def tell_sinks(config: Config) -> None:
-    """Let every sink take over what is new; what hinders one is logged and stops nothing."""
+    """Let every sink take over what is new; what hinders one is logged and stops nothing.
+
+    What one says again is not: `all` tells them three times.
+    """
     try:
-        for line in sync(config):
-            log.info("%s", line)
+        lines = sync(config)
+        for line in lines:
+            if line not in told:
+                log.info("%s", line)
+        told.update(lines)
     except (UserError, OSError) as error:
         log.warning("the run is in %s, but %s", config.paths.artifacts / FOLDER, error)
 

@@ -55,7 +55,7 @@ def sync(config: Config, settings: Mapping[str, Any]) -> list[str]:
     """
     chosen = read_settings(settings)
     runs = read_runs(config.paths.artifacts)
-    waiting = f"{len(runs)} runs wait in {config.paths.artifacts / FOLDER}"
+    waiting = f"the runs wait in {config.paths.artifacts / FOLDER}"
     if find_spec("mlflow") is None:
         return [f"MLflow is not installed: `make mlflow` installs and shows it; {waiting}"]
     if not _is_reachable(chosen.uri):
