@@ -34,6 +34,8 @@ OPTIONAL: dict[str, list[str]] = {
         "*/*/monitoring",
         "docs/monitoring.md",
         "docs/runbooks/alerts.md",
+        "infra/kubernetes/monitoring",
+        "scripts/kubernetes_rules.py",
     ],
     "experiment_tracking=mlflow": [
         "mlruns",
@@ -41,6 +43,13 @@ OPTIONAL: dict[str, list[str]] = {
         "**/workflows/mlflow_*.py",
         "docs/experiments.md",
         "tests/integration/test_mlflow.py",
+    ],
+    "kubernetes": [
+        "configs/kustomization.yaml",
+        "docs/deployment.md",
+        "infra/kubernetes",
+        "scripts/kubernetes_rules.py",
+        "tests/unit/test_kubernetes.py",
     ],
 }
 

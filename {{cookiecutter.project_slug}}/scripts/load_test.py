@@ -64,7 +64,7 @@ def example(url: str) -> Any:
     return operation["requestBody"]["content"]["application/json"]["examples"]["one"]["value"]
 
 
-def drive(url: str, users: int, seconds: float) -> dict[str, float]:
+def drive(url: str, users: int, seconds: float, headers: dict[str, str]) -> dict[str, float]:
     """Send the example row again and again; return what was measured."""
     row = example(url)
 
@@ -74,7 +74,7 @@ def drive(url: str, users: int, seconds: float) -> dict[str, float]:
 
         @task
         def predict(self) -> None:
-            self.client.post("/predict", json=row)
+            self.client.post("/predict", json=row, headers=headers)
 
     environment = Environment(user_classes=[Caller])
     runner = environment.create_local_runner()
@@ -101,12 +101,14 @@ def main() -> None:
     parser.add_argument("--users", type=int)
     parser.add_argument("--url", help="of an API that runs already")
     given = parser.parse_args()
-    limits = load_config(given.config).load_test
+    config = load_config(given.config)
+    limits, key = config.load_test, config.serve.api_key
+    headers = {} if key is None else {"x-api-key": key.get_secret_value()}
     port = free_port()
     process = None if given.url else start(given.config, port)
     try:
         users, seconds = given.users or limits.users, given.seconds or limits.seconds
-        found = drive(given.url or f"http://127.0.0.1:{port}", users, seconds)
+        found = drive(given.url or f"http://127.0.0.1:{port}", users, seconds, headers)
     finally:
         if process is not None:
             process.terminate()

@@ -20,6 +20,7 @@ from .api import create_app
 from .connection import LimitedProtocol
 
 CONFIG_FILE = "API_CONFIG_FILE"  # how a worker process learns it
+GRACEFUL_SECONDS = 30  # for requests under way, when it is told to stop
 
 
 def run(path: Path) -> None:
@@ -50,7 +51,7 @@ def run(path: Path) -> None:
         server_header=False,
         ws="none",
         proxy_headers=False,  # nothing here asks who the client is
-        timeout_graceful_shutdown=30,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
     )
     # uvicorn raises the signal again once it has stopped: without a handler the process would end
     # there, with another exit code and the temporary folder left behind.
