@@ -32,6 +32,7 @@ OPTIONAL: dict[str, list[str]] = {
         "monitoring",
         "*/monitoring",
         "*/*/monitoring",
+        "**/workflows/prove_watch.py",
         "docs/monitoring.md",
         "docs/runbooks/alerts.md",
         "infra/kubernetes/monitoring",

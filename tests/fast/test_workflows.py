@@ -67,7 +67,7 @@ def test_one_job_for_a_pull_request(bake: Baker) -> None:
     workflow = yaml.safe_load((bake() / ".github/workflows/ci.yml").read_text("utf-8"))
     later = "github.event_name != 'pull_request'"
     assert [name for name, job in workflow["jobs"].items() if job.get("if") != later] == ["check"]
-    assert set(workflow["jobs"]) == {"check", "pythons", "systems", "images", "audit"}
+    assert set(workflow["jobs"]) == {"check", "pythons", "systems", "images", "prove", "audit"}
 
 
 def test_an_action_is_pinned_alike_everywhere(bake: Baker) -> None:

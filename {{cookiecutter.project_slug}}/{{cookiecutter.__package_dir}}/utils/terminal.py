@@ -11,6 +11,9 @@ ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="Configuration 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 DEFAULT = Path("configs/default.yml")
 COLORS = {"promote": "green", "inconclusive": "yellow", "reject": "red", "error": "red"} | {
+    "proven": "green",
+    "open": "yellow",
+    "failed": "red",
     "fine": "green",
     "look": "yellow",
     "mend": "red",
