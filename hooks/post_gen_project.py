@@ -52,6 +52,7 @@ OPTIONAL: dict[str, list[str]] = {
         "scripts/kubernetes_rules.py",
         "tests/unit/test_kubernetes.py",
     ],
+    "terraform=aws": ["docs/aws.md", "infra/terraform"],
 }
 
 # It says that the hooks are missing, and goes where they run.

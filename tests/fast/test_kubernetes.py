@@ -65,7 +65,7 @@ def faults(resources: list[Resource], project: Path) -> Iterator[str]:
         if space["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
             yield "the namespace takes pods that may do anything"
     for name, _, pod in pods(resources):
-        for fault in [*pod_faults(resources, pod), *reference_faults(resources, pod)]:
+        for fault in [*pod_faults(resources, pod), *reference_faults(resources, pod, project)]:
             yield f"{name}: {fault}"
     yield from api_faults(resources, project)
     yield from network_faults(resources)
@@ -110,7 +110,7 @@ def pod_faults(resources: list[Resource], pod: Resource) -> Iterator[str]:
                 yield f"no {kind} of {', '.join(sorted(missing))}"
 
 
-def reference_faults(resources: list[Resource], pod: Resource) -> Iterator[str]:
+def reference_faults(resources: list[Resource], pod: Resource, project: Path) -> Iterator[str]:
     configs = of_kind(resources, "ConfigMap")
     secrets = {
         one["spec"]["target"]["name"]: {item["secretKey"] for item in one["spec"]["data"]}
@@ -133,8 +133,8 @@ def reference_faults(resources: list[Resource], pod: Resource) -> Iterator[str]:
             key = variable.get("valueFrom", {}).get("secretKeyRef")
             if key and key["key"] not in secrets.get(key["name"], ()):
                 yield f"no secret {key['name']}, {key['key']}"
-        for script in re.findall(r"/scripts/(\S+)", " ".join(container.get("command", []))):
-            if not any(script in one["data"] for one in configs.values()):
+        for script in re.findall(r"/project/(\S+)", " ".join(container.get("command", []))):
+            if not (project / script).is_file():
                 yield f"no script {script}"
 
 
@@ -323,9 +323,9 @@ PLANTED = {
     ),
     "missing script": (
         BASE + "retrain.yaml",
-        "/scripts/retrain.sh",
-        "/scripts/train.sh",
-        "no script train.sh",
+        "scripts/retrain_job.sh",
+        "scripts/train.sh",
+        "no script scripts/train.sh",
     ),
     "autoscaler": (
         BASE + "api.yaml",
@@ -408,7 +408,7 @@ def test_the_schemas_find_a_planted_fault(
 
 def copied(project: Path, folder: Path) -> Path:
     """Copy what the manifests are made of."""
-    for name in ("configs", "infra"):
+    for name in ("configs", "infra", "scripts"):
         shutil.copytree(project / name, folder / "project" / name)
     shutil.copy(project / "Dockerfile", folder / "project")
     return folder / "project"

@@ -50,7 +50,8 @@ WORDS = {
     "demo_app=fastapi": ["html_app", "markdown-it-py>", "markdown_it"],  # others need it as well
     "editor_files": ["devcontainer", ".vscode", "vs code"],
     "experiment_tracking=mlflow": ["mlflow", "mlruns", "requirements-tracking", "experiments.md"],
-    "kubernetes": ["kubernetes", "kubectl", "kustomiz", "infra/", "deployment.md"],
+    "kubernetes": ["kubernetes", "kubectl", "kustomiz", "deployment.md"],
+    "terraform=aws": ["terraform", "aws.md", "fargate"],
     "monitoring": ["monitor", "drift", "reference.json", "grafana", "alertmanager", "alerts.md"],
 }
 NO_TEXT = {".csv", ".parquet", ".png"}

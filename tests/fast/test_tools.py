@@ -146,7 +146,9 @@ def test_a_first_bad_answer_repeats_nothing(template: Path, tmp_path: Path) -> N
 def test_what_was_made_and_what_is_next(template: Path, tmp_path: Path) -> None:
     tool = ["cookiecutter", str(template), "--no-input", "demo_app=none"]
     done = run(*tool, cwd=tmp_path)
-    parts = "notebooks, editor_files, monitoring, experiment_tracking=mlflow, kubernetes"
+    parts = (
+        "notebooks, editor_files, monitoring, experiment_tracking=mlflow, kubernetes, terraform=aws"
+    )
     assert done.stdout.splitlines() == [
         f"Made flight-delays (classification, {parts}). Next:",
         "  cd flight-delays",

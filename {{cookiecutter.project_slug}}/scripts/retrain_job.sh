@@ -1,9 +1,10 @@
 #!/bin/sh
-# Train on what data.source holds now. The champion of the store is what a new version must beat; a winner
-# goes into the store, and every pod takes it over within seconds.
+# What the training image does on a schedule, in an empty folder: train on what data.source holds now. The
+# champion of serve.store is what a new version must beat; a winner goes into the store, and every server
+# takes it over within seconds.
 set -eu
 cp -r /project/. .
-cp -L /configs/* configs/
+if [ -d /configs ]; then cp -L /configs/* configs/; fi # other settings than the image's
 run={{ cookiecutter.project_slug }}
 set -- --config configs/prod.yml
 python scripts/champion.py get "$@" || echo "no champion to compare with: the baseline it is"

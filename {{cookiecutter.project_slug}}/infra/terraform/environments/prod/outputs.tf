@@ -1,0 +1,4 @@
+output "project" {
+  description = "All that the module tells."
+  value       = module.project
+}

@@ -1,0 +1,156 @@
+# Who may do what. Tasks: read the store, or write to it. GitHub: push images and promote, from one
+# environment of one repository, without a key that lasts.
+data "aws_iam_policy_document" "tasks_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "execution" {
+  name               = "${local.name}-execution"
+  assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
+  tags               = local.tags
+}
+
+data "aws_iam_policy_document" "execution" {
+  #checkov:skip=CKV_AWS_356: ecr:GetAuthorizationToken knows no other resource
+  statement {
+    sid       = "SignIn"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+  statement {
+    sid       = "Pull"
+    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    resources = [for repository in aws_ecr_repository.images : repository.arn]
+  }
+  statement {
+    sid       = "Log"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.tasks.arn}:*"]
+  }
+  statement {
+    sid       = "Keys"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [for secret in aws_secretsmanager_secret.keys : secret.arn]
+  }
+  statement {
+    sid       = "Decrypt"
+    actions   = ["kms:Decrypt"]
+    resources = [aws_kms_key.this.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "execution" {
+  role   = aws_iam_role.execution.id
+  policy = data.aws_iam_policy_document.execution.json
+}
+
+resource "aws_iam_role" "tasks" {
+  for_each           = toset(["api", "jobs"])
+  name               = "${local.name}-${each.key}"
+  assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
+  tags               = local.tags
+}
+
+data "aws_iam_policy_document" "store" {
+  for_each = {
+    api    = ["s3:GetObject"]
+    jobs   = ["s3:GetObject", "s3:PutObject"]
+    github = ["s3:GetObject", "s3:PutObject"]
+  }
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.models.arn]
+  }
+  statement {
+    sid       = "Objects"
+    actions   = each.value
+    resources = ["${aws_s3_bucket.models.arn}/*"]
+  }
+  statement {
+    sid       = "Encrypted"
+    actions   = each.key == "api" ? ["kms:Decrypt"] : ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.this.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "tasks" {
+  for_each = aws_iam_role.tasks
+  role     = each.value.id
+  policy   = data.aws_iam_policy_document.store[each.key].json
+}
+
+resource "aws_iam_openid_connect_provider" "github" {
+  count          = var.github_provider_arn == null ? 1 : 0
+  url            = "https://token.actions.githubusercontent.com"
+  client_id_list = ["sts.amazonaws.com"]
+  tags           = local.tags
+}
+
+data "aws_iam_policy_document" "github_trust" {
+  statement {
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+    principals {
+      type        = "Federated"
+      identifiers = [coalesce(var.github_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn))]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "token.actions.githubusercontent.com:sub"
+      values   = ["repo:${var.github_repository}:environment:${var.environment}"]
+    }
+  }
+}
+
+resource "aws_iam_role" "github" {
+  name               = "${local.name}-github"
+  assume_role_policy = data.aws_iam_policy_document.github_trust.json
+  tags               = local.tags
+}
+
+data "aws_iam_policy_document" "github" {
+  #checkov:skip=CKV_AWS_356: ecr:GetAuthorizationToken knows no other resource
+  statement {
+    sid       = "SignIn"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+  statement {
+    sid = "Push"
+    actions = [
+      "ecr:BatchCheckLayerAvailability",
+      "ecr:BatchGetImage",
+      "ecr:CompleteLayerUpload",
+      "ecr:InitiateLayerUpload",
+      "ecr:PutImage",
+      "ecr:UploadLayerPart",
+    ]
+    resources = [for repository in aws_ecr_repository.images : repository.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "github" {
+  for_each = {
+    images = data.aws_iam_policy_document.github.json
+    store  = data.aws_iam_policy_document.store["github"].json
+  }
+  name   = each.key
+  role   = aws_iam_role.github.id
+  policy = each.value
+}
