@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from .errors import UserError
-from .utils.yaml import parse_yaml, problems, read_yaml
+from .utils.yaml import parse_yaml, problems, read_extended
 
 DEFAULT = Path("configs/default.yml")
 AUTO = "auto"  # for `train.model`: chosen by unseen rows
@@ -136,6 +136,13 @@ class Tune(Section):
     )
 
 
+class Costs(Section):
+    """What wrong answers cost, in any unit: two classes, no more."""
+
+    false_positive: float = Field(default=1.0, gt=0)
+    false_negative: float = Field(default=1.0, gt=0)
+
+
 class Evaluate(Section):
     """What the report shows."""
 
@@ -143,8 +150,20 @@ class Evaluate(Section):
     threshold: Fraction = Field(
         default=0.5, description="binary: probability from which it is the positive class"
     )
+    costs: Costs | None = Field(
+        default=None, description="binary: propose the threshold of least cost"
+    )
+    min_precision: Fraction | None = Field(
+        default=None, description="binary: or the one of highest recall with that precision"
+    )
     bootstrap: int = Field(default=500, ge=0, description="resamples for the intervals; 0 = none")
     learning_curve: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.1, 0.25, 0.5, 1.0)
+
+    @model_validator(mode="after")
+    def _one_proposal(self) -> "Evaluate":
+        if self.costs is not None and self.min_precision is not None:
+            raise ValueError("a threshold is proposed by costs or by min_precision: leave one out")
+        return self
 
 
 class Promotion(Section):
@@ -258,7 +277,7 @@ def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -
     Raises:
         UserError: A file is missing or is not YAML, or a key or value is wrong; exit code 2.
     """
-    values, named = _read(path), {}
+    values, named = read_extended(path), {}
     prefix = f"{(__package__ or '').upper()}__"
     for name, text in sorted(environ.items()):
         if name.upper().startswith(prefix):
@@ -277,23 +296,3 @@ def load_config(path: Path = DEFAULT, environ: Mapping[str, str] = os.environ) -
         found = problems(error, SECRETS, Config)
         lines = [f"{named.get(key, path)}: {line}" for key, line in found]
         raise UserError("\n".join(lines), 2) from None
-
-
-def _read(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    values = read_yaml(path)
-    base = values.pop("extends", None)
-    if base is None:
-        return values
-    parent = path.parent / str(base)
-    if parent in (*seen, path):
-        raise UserError(f"{path}: `extends` leads back to {parent}", 2)
-    return _merge(_read(parent, (*seen, path)), values)
-
-
-def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    both = {
-        key: _merge(base[key], value)
-        for key, value in top.items()
-        if isinstance(value, dict) and isinstance(base.get(key), dict)
-    }
-    return base | top | both

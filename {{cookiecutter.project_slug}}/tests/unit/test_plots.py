@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,8 @@ def test_the_plots_are_those_of_the_folder(trained: SimpleNamespace) -> None:
 
 
 def test_only_what_has_numbers_is_drawn(trained: SimpleNamespace) -> None:
-    evaluation = replace(
-        trained.evaluation, slices=[], importance=[], learning=[], scores=None, residuals=None
-    )
+    nothing: dict[str, Any] = {"slices": [], "importance": [], "learning": [], "thresholds": None}
+    evaluation = replace(trained.evaluation, **nothing, scores=None, residuals=None)
     left = {"roc", "precision_recall", "confusion", "calibration", "interval_coverage"}
     assert plots.draw(evaluation).keys() <= left
 

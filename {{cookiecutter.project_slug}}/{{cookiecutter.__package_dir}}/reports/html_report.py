@@ -11,7 +11,7 @@ from ..utils.metrics import METRICS
 from .results import LEARNING_ROUNDS, MOST_CURVES, Evaluation, Slice
 from .style import interval, number
 from .templates import load_template
-from .wording import choice, parameters, sentence, served
+from .wording import choice, parameters, proposal, sentence, served
 
 TITLES = {True: "Better than the baseline", False: "Worse than the baseline", None: "Not shown"}
 TONES = {True: "good", False: "bad", None: "open"}
@@ -42,6 +42,7 @@ def render(evaluation: Evaluation, pictures: Mapping[str, bytes], schema: Schema
         else _unknown(evaluation),
         tone=TONES[evaluation.is_better],
         sentence=sentence(evaluation),
+        proposal=proposal(evaluation),
         description=schema.columns[evaluation.target].description,
         metric=metric,
         comparison=evaluation.metrics.get(evaluation.primary),
@@ -174,6 +175,8 @@ def _text(name: str, evaluation: Evaluation) -> str:
         "scores": "The less the two colours overlap, the better the classes are told apart."
         if two
         else "Wrong predictions should lie to the left of the right ones.",
+        "thresholds": "From the threshold on a row is predicted positive: a higher one is wrong "
+        "less often when it says so, and misses more.",
         "predicted_true": "On the dotted line, the prediction is exact.",
         "residuals": "Narrow and centred on zero is good; a bend on the right side is a pattern "
         "that the model missed. The outermost bars hold what lies beyond.",

@@ -21,7 +21,7 @@ from ..utils.metrics import METRICS
 from .results import Evaluation
 from .style import interval, number
 from .templates import load_template
-from .wording import choice, parameters, sentence, served
+from .wording import choice, parameters, proposal, sentence, served
 
 MARK = re.compile(r"^[ \t]*<!--[ \t]*(/?)run:([A-Za-z_-]+)[ \t]*-->[ \t]*(?=\r?$)", re.MULTILINE)
 FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -217,6 +217,8 @@ def _metrics(evaluation: Evaluation, schema: Schema) -> str:
         lines[-1] += (
             f" The positive class is {positive}, predicted from a probability of {threshold} up."
         )
+        if evaluation.thresholds is not None and evaluation.thresholds.asked:
+            lines[-1] += f" {_cell(proposal(evaluation))}"
     promised = evaluation.metadata.interval
     if promised is not None:
         level = f"{promised.level:.0%}"

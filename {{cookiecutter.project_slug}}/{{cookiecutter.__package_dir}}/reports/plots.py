@@ -49,6 +49,8 @@ def _classification(evaluation: Evaluation) -> dict[str, bytes]:
         "confusion": plots_classification.confusion(evaluation),
         "calibration": plots_classification.calibration(evaluation),
     }
+    if (weighed := evaluation.thresholds) is not None:
+        pictures["thresholds"] = plots_classification.thresholds(weighed)
     if evaluation.scores is not None:
         pictures["scores"] = plots_classification.scores(evaluation, evaluation.scores)
     return pictures

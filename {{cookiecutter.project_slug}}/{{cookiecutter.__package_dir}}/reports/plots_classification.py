@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..utils.calibration import CalibrationBin
-from .results import Curves, Evaluation, Points, Scores
+from .results import Curves, Evaluation, Points, Scores, Thresholds
 from .style import (
     BASELINE,
     CLASS_COLORS,
@@ -17,6 +17,7 @@ from .style import (
     WIDTH,
     Axes,
     legend,
+    legend_below,
     panel,
     panels,
     short,
@@ -125,6 +126,28 @@ def scores(evaluation: Evaluation, histograms: Scores) -> bytes:
         axes.set_xlabel(f"Predicted probability of {short(classes[1])}" if two else most)
         axes.set(ylabel="Share of the group, %", title="Scores")
         legend(axes, "upper right" if two else "upper center")
+        return png()
+
+
+def thresholds(weighed: Thresholds) -> bytes:
+    """Precision, recall and cost on the validation rows, by threshold."""
+    with panel(WIDTH, 4.7) as (axes, png):
+        x = [one.threshold for one in weighed.points]
+        axes.plot(x, [one.precision for one in weighed.points], color=MODEL, label="precision")
+        axes.plot(x, [one.recall for one in weighed.points], color=OTHER, label="recall")
+        beside = axes.twinx()
+        cost = [one.cost for one in weighed.points]
+        beside.plot(x, cost, color=BASELINE, ls=DASHED)
+        axes.plot([], [], color=BASELINE, ls=DASHED, label="cost (right)")
+        beside.set(ylim=(0, max(cost) * 1.05), ylabel="Cost of a row")
+        beside.grid(visible=False)
+        used, proposed = weighed.used.validation.threshold, weighed.proposed
+        axes.axvline(used, color=INK, lw=1.0, ls=":", label=f"in use: {used:g}")
+        if proposed is not None and (found := proposed.validation.threshold) != used:
+            axes.axvline(found, color=INK, lw=1.4, label=f"proposed: {found:g}")
+        axes.set(xlabel="Threshold", ylabel="Precision, recall", title="Decision threshold")
+        axes.set(ylim=(0, 1.03))
+        legend_below([axes])
         return png()
 
 

@@ -94,6 +94,49 @@ class Curves:
 
 
 @dataclass(frozen=True)
+class AtThreshold:
+    """What a threshold does to a set of rows; NaN is undefined."""
+
+    threshold: float
+    precision: float
+    recall: float
+    cost: float  # of a row, in the mean
+
+
+@dataclass(frozen=True)
+class BothSets:
+    """One threshold on the rows that it may be chosen by, and on those that measure it."""
+
+    validation: AtThreshold
+    test: AtThreshold
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Two classes: what each threshold does on the validation rows, and which one is proposed.
+
+    Attributes:
+        rows: Number of validation rows.
+        false_positive: What a wrong yes costs; 1 unless stated.
+        false_negative: What a wrong no costs; 1 unless stated.
+        min_precision: The precision that is asked for.
+        asked: Whether costs or a precision are stated.
+        points: From the lowest threshold to the highest.
+        used: The threshold that the version predicts by.
+        proposed: None if nothing is asked for, or no threshold reaches the precision.
+    """
+
+    rows: int
+    false_positive: float
+    false_negative: float
+    min_precision: float | None
+    asked: bool
+    points: list[AtThreshold]
+    used: BothSets
+    proposed: BothSets | None
+
+
+@dataclass(frozen=True)
 class Scores:
     """Histograms of the predicted probabilities, one for each of two groups of rows.
 
@@ -165,6 +208,7 @@ class Evaluation:
         importance: The most important input first.
         importance_rows: Number of test rows it was measured on.
         learning: From few to many training rows.
+        thresholds: None unless there are two classes.
         notes: What a reader should know before trusting the numbers.
         curves: For the plots only, as the two below: evaluation.json does without them. One of the
             positive class, or one of each of the most frequent classes; empty for regression.
@@ -195,6 +239,7 @@ class Evaluation:
     importance: list[Importance] = field(default_factory=list)
     importance_rows: int = 0
     learning: list[LearningPoint] = field(default_factory=list)
+    thresholds: Thresholds | None = None
     notes: list[str] = field(default_factory=list)
     curves: list[Curves] = field(default_factory=list)
     scores: Scores | None = None

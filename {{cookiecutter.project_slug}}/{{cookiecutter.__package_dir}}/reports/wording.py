@@ -33,6 +33,30 @@ def sentence(evaluation: Evaluation) -> str:
     )
 
 
+def proposal(evaluation: Evaluation) -> str:
+    """Say which threshold is proposed and how to take it; nothing unless there are two classes."""
+    weighed = evaluation.thresholds
+    if weighed is None:
+        return ""
+    if not weighed.asked:
+        return (
+            "State evaluate.costs (false_positive, false_negative) or evaluate.min_precision in "
+            "the configuration, and a threshold is proposed."
+        )
+    rows = f"{weighed.rows:,} validation rows"
+    if weighed.proposed is None:
+        return f"No threshold reaches a precision of {weighed.min_precision:g} on the {rows}."
+    costs = f"{weighed.false_positive:g} to {weighed.false_negative:g}"
+    why = f"the least cost, of wrong positives to wrong negatives as {costs}"
+    if weighed.min_precision is not None:
+        why = f"the highest recall with a precision of at least {weighed.min_precision:g}"
+    found = weighed.proposed.validation.threshold
+    text = f"On the {rows} a threshold of {found!r} has {why}"
+    if found == evaluation.threshold:
+        return f"{text}; it is the one in use."
+    return f"{text}. To take it, set evaluate.threshold: {found!r} and train anew."
+
+
 def parameters(record: RunRecord) -> str:
     """Name the parameters that a model was given, and those that its training found."""
     named = [f"{name} = {value}" for name, value in record.params.items()]

@@ -185,3 +185,32 @@ def _known(model: Any, where: Sequence[Any]) -> list[str]:
             model = next(iter(get_args(model)[1:]), None)
     fields = getattr(model, "model_fields", None) or {}
     return [field.alias or name for name, field in fields.items()]
+
+
+def read_extended(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return the values of a file, and those of the file it `extends` where it has none.
+
+    Args:
+        path: The file; the one it names is relative to it.
+        seen: Files that led here.
+
+    Raises:
+        UserError: As `read_yaml`, or `extends` leads back to a file; exit code 2.
+    """
+    values = read_yaml(path)
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    parent = path.parent / str(base)
+    if parent in (*seen, path):
+        raise UserError(f"{path}: `extends` leads back to {parent}", 2)
+    return _merge(read_extended(parent, (*seen, path)), values)
+
+
+def _merge(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _merge(base[key], value)
+        for key, value in top.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+    }
+    return base | top | both

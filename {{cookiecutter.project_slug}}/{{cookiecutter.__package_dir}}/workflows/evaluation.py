@@ -15,6 +15,7 @@ from ..models.model_io import ModelVersion
 from ..models.promotion import DECISION
 from ..models.registry import find_version
 from ..models.slices import check_columns
+from ..models.thresholds import read_thresholds
 from ..preprocess import processed
 from ..preprocess.preprocessor import Preprocessor
 from ..reports import html_report, model_card, plots
@@ -52,7 +53,8 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     artifacts = config.paths.artifacts / model.version
     evaluation = evaluate.measure(model, test, settings, seed, unit, artifacts)
     points = learning_curve(model, folder, config.train, settings, batch_rows)
-    evaluation = replace(evaluation, learning=points)
+    weighed = read_thresholds(model, folder, test.predictions, settings, batch_rows)
+    evaluation = replace(evaluation, learning=points, thresholds=weighed)
     _write(evaluation, plots.draw(evaluation), schema)
     model_card.update(MODEL_CARD, evaluation, schema)
     measured = {name: both.model.value for name, both in evaluation.metrics.items()}
