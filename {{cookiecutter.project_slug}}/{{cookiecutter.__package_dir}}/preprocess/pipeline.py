@@ -17,7 +17,6 @@ import polars as pl
 from ..config import Config
 from ..data import ingest, tables
 from ..data.checks import cast, check, check_names, labels_of
-from ..data.leaks import suspects
 from ..data.schema import Schema, class_labels, load_schema, value_kinds
 from ..data.statistics import Statistics
 from ..data.utils import ahead
@@ -26,6 +25,7 @@ from ..errors import UserError
 from ..features.known import trace_features
 from ..utils.files import temporary_folder, write_json
 from ..utils.progress import progress
+from .leak_check import refuse_leaks, shifted_leaks
 from .preprocessor import InputSpec, Preprocessor, input_specs
 from .processed import KEY, PREPROCESSOR, ROW, SUMMARY, TARGET, Summary, set_path
 from .settings_check import check_settings
@@ -98,11 +98,12 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
         schema_hash=schema.hash,
     )
     sample = first.statistics.sample.frame()
-    _refuse_leaks(preprocessor, sample, config.features.trusted)
+    near = refuse_leaks(preprocessor, sample, config.features.trusted)
     golden = sample.select(list(preprocessor.columns)).head(GOLDEN_ROWS).iter_rows(named=True)
     with temporary_folder(config.paths.processed / "sets") as folder:
         rows, unseen = _second_pass(raw, preprocessor, rule, folder)
         _refuse_empty(rows, first.missing_target, unseen)
+        near = shifted_leaks(folder, preprocessor, config.features.trusted) | near
         summary = Summary(
             rows=rows,
             raw_rows=entry.rows,
@@ -113,6 +114,7 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
             split=rule,
             max_categories=config.features.max_categories,
             preprocessor_hash=preprocessor.hash,
+            near_leaks=near,
             golden=[_plain(row) for row in golden],
         )
         preprocessor.save(folder / PREPROCESSOR)
@@ -192,32 +194,6 @@ def _fit(
         median, mean, std = column.median(), column.mean(), column.std()
         fitted[column.name] = {"median": median or 0.0, "mean": mean or 0.0, "std": std or 0.0}
     return tuple(item.model_copy(update=fitted[item.name]) for item in specs)
-
-
-def _refuse_leaks(
-    preprocessor: Preprocessor, sample: pl.DataFrame, trusted: tuple[str, ...]
-) -> None:
-    """Raise where one input alone tells the target."""
-    names = [item.name for item in preprocessor.inputs]
-    scores = suspects(
-        preprocessor.transform(sample),
-        names,
-        preprocessor.categorical,
-        sample[preprocessor.target],
-        preprocessor.task,
-    )
-    lines = [
-        f"  {name}: score {score:.4f} of 1 without any other column"
-        for name, score in scores
-        if name not in trusted
-    ]
-    if lines:
-        raise UserError(
-            "a feature reproduces the target, as a column does that is known only afterwards:\n"
-            + "\n".join(lines)
-            + "\nGive it role: leak in the schema. If it really is known at prediction time, list "
-            "it under features.trusted in the config."
-        )
 
 
 def _refuse_empty(rows: dict[str, int], missing: int, unseen: int) -> None:

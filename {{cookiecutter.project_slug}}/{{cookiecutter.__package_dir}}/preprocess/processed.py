@@ -33,6 +33,7 @@ class Summary(BaseModel):
     split: SplitRule
     max_categories: int
     preprocessor_hash: str
+    near_leaks: dict[str, str] = {}  # inputs that nearly tell the target, and how
     golden: list[dict[str, Any]]  # a few raw rows, to check a served model with
 
 

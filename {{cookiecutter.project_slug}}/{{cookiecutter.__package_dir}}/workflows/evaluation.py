@@ -24,6 +24,7 @@ from ..tracking import runs
 from ..tracking.records import MODEL_CARD
 from ..utils.files import atomic_folder, write_json
 
+ASK = "if it is known only afterwards, the numbers here are too good; give it role: leak."
 log = logging.getLogger(__name__)
 
 
@@ -45,7 +46,8 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     batch_rows, seed = config.data.batch_rows, config.train.seed
     model = find_version(config.paths.models, version)
     schema = load_schema(config.paths.schema_)
-    _check_processed(model, folder, *processed.load(folder))
+    preprocessor, summary = processed.load(folder)
+    _check_processed(model, folder, preprocessor, summary)
     check_columns(settings.slices, model.preprocessor)
     settings = _with_threshold(settings, model)
     test = evaluate.read_test(model, folder, settings, batch_rows, seed)
@@ -54,7 +56,9 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     evaluation = evaluate.measure(model, test, settings, seed, unit, artifacts)
     points = learning_curve(model, folder, config.train, settings, batch_rows)
     weighed = read_thresholds(model, folder, test.predictions, settings, batch_rows)
-    evaluation = replace(evaluation, learning=points, thresholds=weighed)
+    near = [f"{name} {note}: {ASK}" for name, note in summary.near_leaks.items()]
+    notes = [*near, *evaluation.notes]
+    evaluation = replace(evaluation, learning=points, thresholds=weighed, notes=notes)
     _write(evaluation, plots.draw(evaluation), schema)
     model_card.update(MODEL_CARD, evaluation, schema)
     measured = {name: both.model.value for name, both in evaluation.metrics.items()}
