@@ -33,6 +33,7 @@ OPTIONAL: dict[str, list[str]] = {
         "*/monitoring",
         "*/*/monitoring",
         "**/workflows/prove_watch.py",
+        "**/workflows/retraining*.py",
         "docs/monitoring.md",
         "docs/runbooks/alerts.md",
         "infra/kubernetes/monitoring",

@@ -70,6 +70,23 @@ class Performance(Settings):
     worse: float = Field(default=0.1, ge=0, description="share by which the loss may be higher")
 
 
+class Retraining(Settings):
+    """When `retrain` trains anew."""
+
+    looks: int = Field(default=3, ge=1, description="the latest ones at data.source")
+    drifted: int = Field(default=2, ge=1, description="so many of them must have found drift")
+    new_rows: int = Field(
+        default=500, ge=0, description="rows with a target more than the champion has learned from"
+    )
+    pause_days: float = Field(default=7.0, ge=0, description="between two trainings, at least")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Retraining":
+        if self.drifted > self.looks:
+            raise ValueError(f"drifted is {self.drifted} of {self.looks} looks")
+        return self
+
+
 class Monitoring(Settings):
     """The whole file."""
 
@@ -77,6 +94,7 @@ class Monitoring(Settings):
     drift: Drift = Drift()
     service: Service = Service()
     performance: Performance = Performance()
+    retraining: Retraining = Retraining()
 
 
 def load_settings(path: Path = PATH) -> Monitoring:
