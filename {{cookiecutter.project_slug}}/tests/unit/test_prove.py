@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from pydantic import SecretStr
 
 from {{ cookiecutter.package_name }} import config as configuration
 from {{ cookiecutter.package_name }}.errors import UserError
@@ -53,14 +54,38 @@ def test_too_few_rows_are_refused(project: Make, frame: pl.DataFrame, tmp_path: 
 def test_what_fails_is_said_and_written(untrained: configuration.Config, folder: Path) -> None:
     data = untrained.data.model_copy(update={"source": "nowhere.csv"})
     told: list[Step] = []
-    state, page = prove.run(
-        untrained.model_copy(update={"data": data}), configuration.DEFAULT, told.append
-    )
+    state, page = prove.run(untrained.model_copy(update={"data": data}), told.append)
     assert state == "failed"
     assert [step.name for step in told] == ["data"]
     assert "nowhere.csv" in page.read_text(encoding="utf-8")
     record = json.loads((folder / "artifacts/proof.json").read_text(encoding="utf-8"))
     assert record["verdict"] == "failed"
+
+
+def test_its_copy_reaches_nothing_of_the_project(
+    untrained: configuration.Config, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not its store, its folders, its log or its keys, wherever the configuration is."""
+
+    def stop(*_: object) -> None:
+        raise UserError("far enough")
+
+    monkeypatch.setattr(prove, "_train", stop)
+    changes = {"store": "s3://real/models", "prediction_log": Path("log.jsonl")}
+    key = {"api_key": SecretStr("a key")}
+    serve = untrained.serve.model_copy(update=changes | key)
+    paths = untrained.paths.model_copy(update={"models": folder / "models"})
+    prove.run(untrained.model_copy(update={"serve": serve, "paths": paths}), lambda step: None)
+    file = folder / "artifacts/proof/work/configs/default.yml"
+    assert "a key" not in file.read_text(encoding="utf-8")
+    monkeypatch.chdir(folder / "artifacts/proof/work")
+    copy = configuration.load_config(environ={})
+    assert copy.serve.store == "models"
+    assert copy.serve.prediction_log is None
+    assert copy.paths == configuration.Paths()
+    assert copy.train == untrained.train
+    assert copy.split == untrained.split
+    assert copy.data.source == untrained.data.file_name
 
 
 def test_settings_of_this_shell_do_not_reach_it(monkeypatch: pytest.MonkeyPatch) -> None:

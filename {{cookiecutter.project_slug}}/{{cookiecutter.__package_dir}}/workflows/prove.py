@@ -25,7 +25,6 @@ from ..errors import UserError
 from ..models.model_io import training_commit
 from ..reports.proof import State, Step, render, verdict
 from ..utils.files import write_json, write_text
-from ..utils.yaml import update_yaml
 from . import prove_windows
 from .prove_server import Server
 
@@ -60,6 +59,7 @@ class Proof:
     def __init__(self, artifacts: Path, told: Told) -> None:
         self.folder = artifacts.absolute() / FOLDER
         self.work = self.folder / WORK
+        self.settings: dict[str, Any] = {}  # of the copy
         self.steps: list[Step] = []
         self.told = told
 
@@ -103,12 +103,11 @@ def environment() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if not name.startswith(prefix)}
 
 
-def run(config: Config, path: Path, told: Told) -> tuple[State, Path]:
+def run(config: Config, told: Told) -> tuple[State, Path]:
     """Prove it, and write artifacts/proof.json and artifacts/proof/index.html.
 
     Args:
         config: The configuration.
-        path: Where it was read from.
         told: Gets each step when it is over.
 
     Returns:
@@ -124,7 +123,7 @@ def run(config: Config, path: Path, told: Told) -> tuple[State, Path]:
         "python": sys.version.split()[0],
     }
     try:
-        _whole_way(proof, config, path, about)
+        _whole_way(proof, config, about)
     except (UserError, OSError, HTTPException):
         pass  # the last step says it
     finally:
@@ -135,14 +134,14 @@ def run(config: Config, path: Path, told: Told) -> tuple[State, Path]:
     return verdict(proof.steps), page
 
 
-def _whole_way(proof: Proof, config: Config, path: Path, about: dict[str, object]) -> None:
+def _whole_way(proof: Proof, config: Config, about: dict[str, object]) -> None:
     watch = _watch()
     with proof.step(
         "data", "Two windows of the project's own rows, with their real targets."
     ) as at:
         ignored = () if watch is None else watch.ignored()
         windows = prove_windows.cut(config, proof.work, ignored)
-        _copy(proof, path)
+        _copy(proof, config)
         if watch is not None:
             watch.prepare(proof.work, proof.run)
         at.figures = dict(zip(("rows before", "rows after"), windows.rows, strict=True))
@@ -191,20 +190,27 @@ def _watch() -> Watch | None:
     return cast(Watch, watch)
 
 
-def _copy(proof: Proof, path: Path) -> None:
-    """Copy the configuration, and point it at this folder."""
-    shutil.copytree(path.parent, proof.work / "configs")
-    shutil.copy(path, proof.work / "configs/default.yml")
-    update_yaml(
-        proof.work / "configs/default.yml",
-        {"data.sha256": None, "tracking": None, "paths": None, "serve.prediction_log": None},
-    )
+def _copy(proof: Proof, config: Config) -> None:
+    """Copy the configuration as it is in force, with all places in this folder and no secret."""
+    secret = {"serve": {"api_key", "signing_key"}}
+    values = config.model_dump(mode="json", by_alias=True, exclude=secret)
+    values["data"]["sha256"] = None
+    values["serve"] |= {"store": "models", "cache": ".cache/models", "prediction_log": None}
+    proof.settings = values | {"paths": {}, "tracking": {}}
+    (proof.work / "configs").mkdir()
+    shutil.copy(config.paths.schema_, proof.work / "configs/schema.yml")
+    _point_at(proof, config.data.file_name)
     if (model_card := Path("model_card.md")).exists():
         shutil.copy(model_card, proof.work)
 
 
+def _point_at(proof: Proof, table: str) -> None:
+    proof.settings["data"]["source"] = table
+    write_json(proof.work / "configs/default.yml", proof.settings)  # JSON is YAML as well
+
+
 def _train(proof: Proof, table: Path, step: Step) -> None:
-    update_yaml(proof.work / "configs/default.yml", {"data.source": table.name})
+    _point_at(proof, table.name)
     for word in ("ingest", "preprocess", "train", "evaluate"):
         proof.run(word)
     version = sorted((proof.work / "artifacts").glob("v*"))[-1]

@@ -25,7 +25,7 @@ def register(app: typer.Typer, load: Callable[..., "Config"]) -> None:
         """Prove the whole way in a folder of its own: train, serve, shift, train again, go back."""
         from .prove import run
 
-        state, page = run(load(config), config, show)
+        state, page = run(load(config), show)
         typer.echo(f"{colored(state)}: {page}")
         if state == "failed":
             raise typer.Exit(1)
