@@ -65,6 +65,11 @@ data "aws_iam_policy_document" "scheduler" {
     }
   }
   statement {
+    sid       = "Decrypt"
+    actions   = ["kms:Decrypt"]
+    resources = [aws_kms_key.this.arn]
+  }
+  statement {
     sid       = "Pass"
     actions   = ["iam:PassRole"]
     resources = [aws_iam_role.execution.arn, aws_iam_role.tasks["jobs"].arn]

@@ -81,7 +81,7 @@ resource "aws_budgets_budget" "month" {
   tags         = local.tags
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:project$${var.name}"]
+    values = [format("user:project$%s", var.name)]
   }
   dynamic "notification" {
     for_each = { ACTUAL = 80, FORECASTED = 100 }

@@ -100,6 +100,18 @@ run "containers_may_do_little" {
   }
 }
 
+run "what_it_costs_is_told" {
+  command = plan
+  assert {
+    condition     = one(one(aws_budgets_budget.month.cost_filter).values) == "user:project$flights"
+    error_message = "the budget counts what is not this project's"
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.api : length(alarm.alarm_actions) == 1])
+    error_message = "nobody is told"
+  }
+}
+
 run "never_retrain" {
   command = plan
   variables {
