@@ -129,7 +129,9 @@ def _roughly(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float
     """
     centred = np.nan_to_num(x - np.nanmean(np.where(np.isnan(x).all(axis=0), 0.0, x), axis=0))
     sizes = np.outer((centred**2).sum(axis=0), (y**2).sum(axis=0))
-    return np.divide((centred.T @ y) ** 2, sizes, out=np.zeros(sizes.shape), where=sizes > 0)
+    squared: NDArray[np.float64] = np.zeros(sizes.shape)
+    np.divide((centred.T @ y) ** 2, sizes, out=squared, where=sizes > 0)
+    return squared
 
 
 def _examine(
