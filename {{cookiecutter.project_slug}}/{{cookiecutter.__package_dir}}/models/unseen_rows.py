@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..data.checks import cast, labels_of
 from ..data.tables import column_names, iter_batches
-from ..preprocess.split import TEST, row_keys, split_rows
+from ..preprocess.split import TEST, split_rows
 from ..preprocess.transforms import Floats, encode_category
 from .comparison import Rows
 from .model_io import ModelVersion
@@ -53,8 +53,7 @@ def read_unseen_rows(
         y_true = true_values(typed[0], candidate)
         unseen = ~np.isnan(y_true)
         for model, rows in zip(models, typed, strict=True):
-            rule = model.metadata.split
-            unseen &= split_rows(rule, row_keys(rule, rows)) == TEST
+            unseen &= split_rows(model.metadata.split, rows) == TEST
         if unseen.any():
             keep = pl.Series(unseen)
             targets.append(y_true[unseen])

@@ -29,7 +29,7 @@ from .leak_check import refuse_leaks, shifted_leaks
 from .preprocessor import InputSpec, Preprocessor, input_specs
 from .processed import KEY, PREPROCESSOR, ROW, SUMMARY, TARGET, Summary, set_path
 from .settings_check import check_settings
-from .split import SPLITS, SplitRule, row_keys, split_rows, split_rule
+from .split import SPLITS, SplitRule, row_keys, split_keys, split_rows, split_rule
 from .transforms import encode_category, encode_datetime, encode_number
 
 GOLDEN_ROWS = 20
@@ -148,7 +148,7 @@ def _first_pass(
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             known = typed[schema.target].is_not_null()
             first.missing_target += typed.height - int(known.sum())
-            train = known & pl.Series(split_rows(rule, row_keys(rule, typed)) == 0)
+            train = known & pl.Series(split_rows(rule, typed) == 0)
             part = typed.select(kept).filter(train)
             if count_classes:
                 labels = part.select(labels_of(schema.target, schema.columns)).to_series()
@@ -234,12 +234,12 @@ def _second_pass(
         for _, typed, _ in raw.batches(columns):
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             start += typed.height
-            # Lazily, so that what several inputs have in common is computed once.
             keys = row_keys(rule, typed).alias(KEY)
+            # Lazily, so that what several inputs have in common is computed once.
             x = typed.lazy().select(encoded).collect().insert_column(0, row).with_columns(keys)
             usable = x[TARGET].is_not_nan()
             unseen += int((typed[preprocessor.target].is_not_null() & ~usable).sum())
-            split = pl.Series(split_rows(rule, keys))
+            split = pl.Series(split_keys(rule, keys))
             for i, (name, writer) in enumerate(zip(SPLITS, writers, strict=True)):
                 part = x.filter(usable & (split == i))
                 rows[name] += part.height

@@ -65,16 +65,21 @@ def row_keys(rule: SplitRule, typed: "pl.DataFrame") -> "pl.Series":
     return pl.Series(stable_hash(content, rule.seed))
 
 
-def split_rows(rule: SplitRule, keys: "pl.Series") -> np.ndarray:
+def split_rows(rule: SplitRule, typed: "pl.DataFrame") -> np.ndarray:
     """Say for each row which of `SPLITS` it belongs to.
 
     Args:
         rule: The rule.
-        keys: n values of `row_keys`.
+        typed: n rows with at least the rule's columns, typed by the schema.
 
     Returns:
         (n,) positions in `SPLITS`.
     """
+    return split_keys(rule, row_keys(rule, typed))
+
+
+def split_keys(rule: SplitRule, keys: "pl.Series") -> np.ndarray:
+    """Do as `split_rows`, with n values of `row_keys`."""
     if rule.by == "time":
         late = (keys >= rule.val_from).cast(int) + (keys >= rule.test_from).cast(int)
         return late.fill_null(0).to_numpy()

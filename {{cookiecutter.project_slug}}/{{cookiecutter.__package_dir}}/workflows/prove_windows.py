@@ -19,7 +19,7 @@ from ..data.checks import cast, row_problems
 from ..data.ingest import local_table
 from ..data.schema import Schema, load_schema
 from ..errors import UserError
-from ..preprocess.split import row_keys, split_rows, split_rule
+from ..preprocess.split import split_rows, split_rule
 
 MOST_ROWS = 20_000  # of the project's table
 FIRST_ROWS = 150  # to train the first version on, at most
@@ -66,7 +66,7 @@ def cut(config: Config, folder: Path, ignored: Collection[str] = ()) -> Windows:
     raw = _some_rows(source, schema, config)
     typed, failed = cast(raw, schema.columns)
     rule = split_rule(config.split, schema)
-    split = split_rows(rule, row_keys(rule, typed))
+    split = split_rows(rule, typed)
     known = typed[schema.target].is_not_null().to_numpy()
     if min(int(((split == place) & known).sum()) for place in range(3)) < FEWEST_ROWS:
         raise UserError(f"{source}: fewer than {FEWEST_ROWS} rows for train, val or test")
