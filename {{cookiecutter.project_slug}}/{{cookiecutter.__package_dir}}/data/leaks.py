@@ -174,8 +174,7 @@ def _alone(x: Floats, y_true: np.ndarray, task: str, categorical: bool) -> tuple
     if task == "regression" and not categorical:
         score = max(score, _correlation(x, y_true) ** 2)
         if _rough_rank(x, y_true) > NEAR / 2 or score > NEAR / 2:
-            by_rank = _correlation(_ranks(x), pl.Series(y_true).rank("average").to_numpy())
-            score = max(score, by_rank**2)
+            score = max(score, _correlation(_ranks(x), _ranks(y_true)) ** 2)
     if task == "classification" and not categorical and near >= 0.5 and _separates(x, y_true):
         score = 1.0
     return float(score), float(max(score, near))
@@ -184,8 +183,7 @@ def _alone(x: Floats, y_true: np.ndarray, task: str, categorical: bool) -> tuple
 def _rough_rank(x: Floats, y: np.ndarray) -> float:
     """Return the squared rank correlation on the first rows: enough to clear most columns."""
     few = slice(None, 10 * MIN_ROWS)
-    ranks = pl.Series(y[few]).rank("average").to_numpy()
-    return _correlation(_ranks(x[few]), ranks) ** 2
+    return _correlation(_ranks(x[few]), _ranks(y[few])) ** 2
 
 
 def _separates(x: Floats, y: np.ndarray) -> bool:
@@ -201,7 +199,7 @@ def _separates(x: Floats, y: np.ndarray) -> bool:
     )
 
 
-def _ranks(x: Floats) -> NDArray[np.float64]:
+def _ranks(x: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the ranks (n,) of the values, NaN where one is missing."""
     column = pl.Series(x.astype(np.float64)).fill_nan(None).rank("average")
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
@@ -239,7 +237,7 @@ def _gaps(missing: NDArray[np.bool_], y_true: np.ndarray, task: str) -> float:
             ),
             default=0.0,
         )
-    ranks = pl.Series(y_true).rank("average").to_numpy()
+    ranks = _ranks(y_true)
     area = (ranks[missing].sum() - gaps * (gaps + 1) / 2) / (gaps * rest)
     return float(abs(2 * area - 1))
 

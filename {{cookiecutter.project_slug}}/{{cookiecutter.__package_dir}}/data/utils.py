@@ -1,4 +1,4 @@
-"""What reading and counting share: work done ahead in a thread, and a hash that never changes."""
+"""What reading and counting share: work done ahead, rows as JSON, a hash that never changes."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +23,14 @@ def ahead(items: Iterable[T], depth: int = 1) -> Iterator[T]:
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def plain_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as JSON takes them: datetimes as texts."""
+    return [
+        {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()}
+        for row in frame.iter_rows(named=True)
+    ]
 
 
 def stable_hash(frame: pl.DataFrame, seed: int = 0) -> np.ndarray:

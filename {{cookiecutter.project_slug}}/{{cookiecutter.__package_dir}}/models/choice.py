@@ -11,7 +11,7 @@ from ..config import AUTO, Train
 from ..errors import UserError
 from ..preprocess.preprocessor import Preprocessor
 from ..tracking.records import ChoiceRecord
-from ..utils.metrics import METRICS, PRIMARY
+from ..utils.metrics import METRICS
 from . import fitting, scoring
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def fit_chosen(
         else:
             y_pred = fitting.predict(recipe, preprocessor, x)
         measured[name] = scoring.values(preprocessor.classes, y_true, y_pred, None, 0.5)
-    metric = next(name for name in PRIMARY[preprocessor.task] if name in measured[CANDIDATES[0]])
+    metric = scoring.primary_metric(preprocessor.task, measured[CANDIDATES[0]])
     scores = {name: values[metric] for name, values in measured.items()}
     chosen = _best(scores, METRICS[metric].higher_is_better is True)
     shown = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())

@@ -1,6 +1,7 @@
 """The metrics of predictions, alone and beside the baseline's, as task and classes ask for them."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,10 +111,10 @@ def compare(
     return compared
 
 
-def primary_metric(task: str, compared: dict[str, Comparison]) -> str:
+def primary_metric(task: str, defined: Collection[str]) -> str:
     """Return the name of the task's first metric that is defined, or of the last if none is."""
     names = metrics.PRIMARY[task]
-    return next((name for name in names if name in compared), names[-1])
+    return next((name for name in names if name in defined), names[-1])
 
 
 def confusion_counts(y_true: Array, proba: Array, threshold: float) -> list[list[int]]:

@@ -19,7 +19,7 @@ from ..preprocess.preprocessor import Preprocessor
 from ..preprocess.processed import AGAIN, KEY
 from ..preprocess.split import SplitRule
 from ..reports.search import Search, Trial
-from ..utils.metrics import METRICS, PRIMARY
+from ..utils.metrics import METRICS
 from . import fitting, scoring
 from .choice import CANDIDATES, MOST_ROWS
 from .estimators import ESTIMATORS, check_name
@@ -92,9 +92,8 @@ def run(config: Config, storage: Path) -> Search:
 def _start(settings: Train, spaces: Spaces, data: Folds) -> Search:
     """Measure what is configured, and choose the metric: the first that every fold has."""
     measured = {model: list(data.measure(_with(settings, model, {}))) for model in spaces}
-    names = PRIMARY[data.preprocessor.task]
-    every = [values for folds_of_one in measured.values() for values in folds_of_one]
-    metric = next((name for name in names if all(name in one for one in every)), names[-1])
+    every = [set(values) for folds_of_one in measured.values() for values in folds_of_one]
+    metric = scoring.primary_metric(data.preprocessor.task, set.intersection(*every))
     search = Search(metric, len(data.y), len(data.parts), "", math.nan, ())
     for model, values in measured.items():
         score = float(np.mean([one[metric] for one in values]))

@@ -19,7 +19,7 @@ from ..data import ingest, tables
 from ..data.checks import cast, check, check_names, labels_of
 from ..data.schema import Schema, class_labels, load_schema, value_kinds
 from ..data.statistics import Statistics
-from ..data.utils import ahead
+from ..data.utils import ahead, plain_rows
 from ..data.violations import Violations
 from ..errors import UserError
 from ..features.known import trace_features
@@ -99,7 +99,7 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
     )
     sample = first.statistics.sample.frame()
     near = refuse_leaks(preprocessor, sample, config.features.trusted)
-    golden = sample.select(list(preprocessor.columns)).head(GOLDEN_ROWS).iter_rows(named=True)
+    golden = plain_rows(sample.select(list(preprocessor.columns)).head(GOLDEN_ROWS))
     with temporary_folder(config.paths.processed / "sets") as folder:
         rows, unseen = _second_pass(raw, preprocessor, rule, folder)
         _refuse_empty(rows, first.missing_target, unseen)
@@ -115,7 +115,7 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
             max_categories=config.features.max_categories,
             preprocessor_hash=preprocessor.hash,
             near_leaks=near,
-            golden=[_plain(row) for row in golden],
+            golden=golden,
         )
         preprocessor.save(folder / PREPROCESSOR)
         write_json(folder / SUMMARY, summary.model_dump(mode="json"))
@@ -204,11 +204,6 @@ def _refuse_empty(rows: dict[str, int], missing: int, unseen: int) -> None:
             f"no rows left for {', '.join(empty)} (rows: {rows}; {missing:,} without a target, "
             f"{unseen:,} with a class that is not in train). Change `split` in the config."
         )
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as JSON takes it: datetimes as texts."""
-    return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()}
 
 
 def _second_pass(

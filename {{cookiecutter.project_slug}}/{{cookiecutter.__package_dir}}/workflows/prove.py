@@ -23,6 +23,7 @@ from typing import Any, Protocol, cast
 from ..config import Config
 from ..errors import UserError
 from ..models.model_io import training_commit
+from ..models.registry import versions
 from ..reports.proof import State, Step, render, verdict
 from ..utils.files import write_json, write_text
 from . import prove_windows
@@ -213,10 +214,11 @@ def _train(proof: Proof, table: Path, step: Step) -> None:
     _point_at(proof, table.name)
     for word in ("ingest", "preprocess", "train", "evaluate"):
         proof.run(word)
-    version = sorted((proof.work / "artifacts").glob("v*"))[-1]
-    found = json.loads((version / "evaluation.json").read_text(encoding="utf-8"))
+    version = versions(proof.work / "models")[-1]
+    file = proof.work / "artifacts" / version / "evaluation.json"
+    found = json.loads(file.read_text(encoding="utf-8"))
     primary = found["primary"]
-    step.said.append(f"{version.name}, {found['metadata']['model']}")
+    step.said.append(f"{version}, {found['metadata']['model']}")
     step.figures = {
         f"{primary} on {found['rows']:,} test rows": found["metrics"][primary]["model"]["value"]
     }

@@ -4,7 +4,7 @@ The first has few rows to train on, and of one column low values only; the secon
 the shift is real, and so are the targets of the rows that it brings.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..data import tables
 from ..data.checks import cast, row_problems
 from ..data.ingest import local_table
 from ..data.schema import Schema, load_schema
+from ..data.utils import plain_rows
 from ..errors import UserError
 from ..preprocess.split import split_rows, split_rule
 
@@ -86,8 +87,8 @@ def cut(config: Config, folder: Path, ignored: Collection[str] = ()) -> Windows:
         after,
         column,
         end,
-        usual=list(_plain(typed.filter(pl.Series(first & sound & (split > 0))).select(names))),
-        shifted=list(_plain(typed.filter(pl.Series(~low & sound)).select(names))),
+        usual=plain_rows(typed.filter(pl.Series(first & sound & (split > 0))).select(names)),
+        shifted=plain_rows(typed.filter(pl.Series(~low & sound)).select(names)),
         rows=(int(first.sum()), raw.height),
     )
 
@@ -136,9 +137,3 @@ def _write(frame: pl.DataFrame, path: Path, schema: Schema) -> None:
         frame.write_parquet(path)
     else:
         frame.write_csv(path, null_value=next(iter(schema.null_values), ""))
-
-
-def _plain(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    """Give rows as JSON takes them."""
-    for row in frame.iter_rows(named=True):
-        yield {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()}

@@ -88,7 +88,7 @@ def run(config: Config, now: datetime | None = None) -> Outcome:
     others = [  # the same rows looked at again count once, and another champion's looks not at all
         one
         for one in before.looks
-        if (one.version, one.data_sha256 != entry.sha256) == (found.version, True)
+        if one.version == found.version and one.data_sha256 != entry.sha256
     ]
     state = State(looks=tuple([*others, look][-settings.looks :]), last=before.last)
     more = _labelled(config) - (champion.data.rows.raw - champion.data.missing_target)
