@@ -9,6 +9,7 @@ from ..utils.terminal import DEFAULT, AsJson, ConfigPath, colored, print_json, p
 
 if TYPE_CHECKING:
     from ..config import Config
+    from .comparison import PromotionDecision
 
 
 def register(app: typer.Typer, load: Callable[..., "Config"]) -> None:
@@ -98,11 +99,16 @@ def promote_version(settings: "Config", version: str | None = None, force: bool 
     from . import promotion
 
     decision = promotion.promote(settings, version, force)
+    show_decision(decision)
+    tell_sinks(settings)
+    return decision.decision
+
+
+def show_decision(decision: "PromotionDecision") -> None:
+    """Print what the gate said, and why."""
     typer.echo(f"{decision.candidate}: {colored(decision.decision)}")
     for reason in decision.reasons:
         typer.echo(f"  {reason}")
-    tell_sinks(settings)
-    return decision.decision
 
 
 def champion_name(settings: "Config") -> str | None:

@@ -12,12 +12,14 @@ from ..data import ingest, tables
 from ..data.schema import load_schema
 from ..errors import UserError
 from ..models import promotion
+from ..models.comparison import PromotionDecision
 from ..models.model_io import Metadata
 from ..models.registry import ModelRegistry
 from ..models.versions import hashed_columns
 from ..monitoring import drift
 from ..monitoring.settings import Retraining, load_settings
 from ..preprocess import pipeline
+from ..tracking import runs
 from ..tracking.records import Record
 from ..utils.files import write_json
 from ..utils.yaml import explain
@@ -48,15 +50,11 @@ class Outcome:
 
     Attributes:
         against: Why nothing was trained; empty where it was.
-        version: The new version.
-        decision: What the gate said of it.
-        reasons: The gate's.
+        promotion: What the gate said of the new version.
     """
 
     against: tuple[str, ...]
-    version: str | None = None
-    decision: str | None = None
-    reasons: tuple[str, ...] = ()
+    promotion: PromotionDecision | None = None
 
 
 def run(config: Config, now: datetime | None = None) -> Outcome:
@@ -101,7 +99,8 @@ def run(config: Config, now: datetime | None = None) -> Outcome:
     trained = training.run(config)
     evaluation.run(config, trained.version)
     decision = promotion.promote(config, trained.version)
-    return Outcome((), trained.version, decision.decision, decision.reasons)
+    runs.tell_sinks(config)
+    return Outcome((), decision)
 
 
 def _against(settings: Retraining, state: State, more: int, now: datetime) -> Iterator[str]:

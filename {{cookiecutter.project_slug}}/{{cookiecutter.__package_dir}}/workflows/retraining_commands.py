@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..utils.terminal import DEFAULT, ConfigPath, colored
+from ..utils.terminal import DEFAULT, ConfigPath
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -22,12 +22,11 @@ def register(app: typer.Typer, load: Callable[..., "Config"]) -> None:
     @app.command()
     def retrain(config: ConfigPath = DEFAULT) -> None:
         """Train on data.source if enough looks at it found drift; promote the version if better."""
+        from ..models.commands import show_decision
         from .retraining import run
 
         outcome = run(load(config))
         for reason in outcome.against:
             typer.echo(f"not now: {reason}")
-        if outcome.decision is not None:
-            typer.echo(f"{outcome.version}: {colored(outcome.decision)}")
-            for reason in outcome.reasons:
-                typer.echo(f"  {reason}")
+        if outcome.promotion is not None:
+            show_decision(outcome.promotion)

@@ -71,8 +71,9 @@ def test_looks_are_counted_and_training_waits_for_its_pause(
     assert "1 of the latest 1 looks" in why
     outcome = retraining.run(with_table(shifted(rows, 3), "second"), MONDAY)
     assert outcome.against == ()
-    assert outcome.version == "v0.2"
-    assert outcome.decision in ("promote", "inconclusive", "reject")
+    assert outcome.promotion is not None
+    assert outcome.promotion.candidate == "v0.2"
+    assert outcome.promotion.decision in ("promote", "inconclusive", "reject")
     again = with_table(shifted(rows, 4), "third")
     assert any("next may on 2030-01-14" in why for why in retraining.run(again, MONDAY).against)
     later = retraining.run(again, MONDAY + timedelta(days=8))
