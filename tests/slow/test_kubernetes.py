@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -13,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.baking import Answers, Baker
+from tests.slow.policies import objections
 from tests.slow.projects import Installer, run
+from tests.slow.watching import free_port
 
 API = "infra/kubernetes/base/api.yaml"
 # Tool, then an edit of API that it must object to, and what it calls that.
@@ -25,25 +26,19 @@ PLANTED = [
 ]
 
 
-def objections(policies: Path, tool: str, project: Path, overlay: str) -> str:
-    """Return what a tool has against the manifests; nothing where it passes them."""
+def built(project: Path, overlay: str) -> Path:
+    """Return a folder with what `kubectl apply --kustomize` would send."""
     build = ["kubectl", "kustomize", f"infra/kubernetes/overlays/{overlay}"]
     text = subprocess.check_output(build, cwd=project, text=True)
     folder = project.parent / "built"
     folder.mkdir(exist_ok=True)
     (folder / "all.yaml").write_text(text, "utf-8")
-    command = {
-        "checkov": [
-            *("--quiet", "--compact", "--skip-download", "--directory", str(folder)),
-            *("--config-file", str(project / "infra/kubernetes/.checkov.yaml")),
-        ],
-        "trivy": ["config", "--quiet", "--skip-check-update", "--exit-code=1", str(folder)],
-    }[tool]
-    home = {"HOME": str(project.parent), "XDG_CACHE_HOME": str(project.parent)}
-    done = subprocess.run(
-        [policies / tool, *command], env={**os.environ, **home}, capture_output=True, text=True
-    )
-    return done.stdout + done.stderr if done.returncode else ""
+    return folder
+
+
+def objected(policies: Path, tool: str, project: Path, overlay: str) -> str:
+    skipped = ("--config-file", str(project / "infra/kubernetes/.checkov.yaml"))
+    return objections(policies, tool, built(project, overlay), *skipped)
 
 
 @pytest.mark.parametrize("tool", ["checkov", "trivy"])
@@ -51,7 +46,7 @@ def objections(policies: Path, tool: str, project: Path, overlay: str) -> str:
 def test_policies_pass(answers: Answers, tool: str, policies: Path, bake: Baker) -> None:
     project = bake.anew(**answers)
     for overlay in ("dev", "prod"):
-        assert objections(policies, tool, project, overlay) == ""
+        assert objected(policies, tool, project, overlay) == ""
 
 
 @pytest.mark.parametrize(("tool", "old", "new", "said"), PLANTED)
@@ -62,15 +57,13 @@ def test_policies_find_a_planted_fault(
     text = (project / API).read_text("utf-8")
     assert old in text
     (project / API).write_text(text.replace(old, new, 1), "utf-8")
-    assert said in objections(policies, tool, project, "dev")
+    assert said in objected(policies, tool, project, "dev")
 
 
 @pytest.fixture
 def bucket(installed: Installer) -> Iterator[str]:
     """The address of an empty bucket, on a server that speaks S3."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(installed.bin / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.baking import ROOT, Baker
+from tests.slow.policies import objections
 from tests.slow.projects import uv
 
 AWS = "infra/terraform/modules/aws"
@@ -132,25 +133,13 @@ def test_its_own_tests_find_a_planted_fault(
     assert said in asked(folder, terraform, "test")
 
 
-def objections(policies: Path, tool: str, project: Path) -> str:
-    folder = str(project / "infra/terraform")
-    command = {
-        "checkov": [
-            *("--quiet", "--compact", "--skip-download", "--directory", folder),
-            *("--framework", "terraform"),
-        ],
-        "trivy": ["config", "--quiet", "--skip-check-update", "--exit-code=1", folder],
-    }[tool]
-    home = {"HOME": str(project.parent), "XDG_CACHE_HOME": str(project.parent)}
-    done = subprocess.run(
-        [policies / tool, *command], env={**os.environ, **home}, capture_output=True, text=True
-    )
-    return done.stdout + done.stderr if done.returncode else ""
+def objected(policies: Path, tool: str, project: Path) -> str:
+    return objections(policies, tool, project / "infra/terraform", "--framework", "terraform")
 
 
 @pytest.mark.parametrize("tool", ["checkov", "trivy"])
 def test_policies_pass(tool: str, policies: Path, bake: Baker) -> None:
-    assert objections(policies, tool, bake.anew()) == ""
+    assert objected(policies, tool, bake.anew()) == ""
 
 
 @pytest.mark.parametrize(("tool", "file", "old", "new", "said"), POLICY)
@@ -159,4 +148,4 @@ def test_policies_find_a_planted_fault(
 ) -> None:
     project = bake.anew()
     planted(project, file, old, new)
-    assert said in objections(policies, tool, project)
+    assert said in objected(policies, tool, project)

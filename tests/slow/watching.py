@@ -4,7 +4,7 @@ import csv
 import fcntl
 import json
 import os
-import random
+import re
 import shutil
 import signal
 import socket
@@ -105,39 +105,42 @@ def wait_for(holds: Callable[[], object], seconds: float, what: str) -> None:
     pytest.fail(f"after {seconds} s: {what}")
 
 
-def free_ports() -> int:
-    """Return a port that is free, as are those that run_local.py takes beside it."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 50_000)
-        try:
-            for number in (port, port + 3, port + 4):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", number))
-        except OSError:
-            continue
-        return port
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def prometheus_port(output: Path) -> str:
+    """Return the port that run_local.py says it has taken; nothing until it does."""
+    said = re.search(r"^Prometheus on http://127\.0\.0\.1:(\d+)", output.read_text("utf-8"), re.M)
+    return said[1] if said else ""
 
 
 @contextmanager
 def watching(project: Path, command: Path, package: str, folder: Path) -> Iterator[Watched]:
     """Serve a trained project with two workers and watch it."""
-    port, api_port = free_ports(), free_ports()
+    api_port = free_port()
     serve = {"PORT": api_port, "WORKERS": 2, "ACCESS_LOG": "false"}
     serve["PREDICTION_LOG"] = folder / "predictions.jsonl"
     environment = {f"{package.upper()}__SERVE__{key}": str(value) for key, value in serve.items()}
     python = command.with_name("python")
     output = folder / "watching.log"
     local: list[str | Path] = [python, "monitoring/run_local.py", "--api", f"127.0.0.1:{api_port}"]
-    local += ["--port", str(port), "--interval", "1s", "--folder", folder / "data"]
+    local += ["--port", "0", "--interval", "1s", "--folder", folder / "data"]
     with output.open("wb") as log, (folder / "serve.log").open("wb") as served:
         server = subprocess.Popen(
             [command, "serve"], cwd=project, env=os.environ | environment, stdout=served
         )
         watcher = subprocess.Popen(local, cwd=project, stdout=log, stderr=subprocess.STDOUT)
-        watched = Watched(
-            f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{port}", server, output
-        )
         try:
+            wait_for(lambda: prometheus_port(output), 60, "run_local.py takes no port")
+            watched = Watched(
+                f"http://127.0.0.1:{api_port}",
+                f"http://127.0.0.1:{prometheus_port(output)}",
+                server,
+                output,
+            )
             wait_for(lambda: get(f"{watched.api}/health/ready"), 60, "the API is not ready")
             up = 'up{job="api"} == 1'
             wait_for(lambda: watched.query(up), 60, "Prometheus does not see the API")

@@ -53,7 +53,7 @@ def schema(known: Block) -> Any:
     return messages.Schema(version=0, block=block(known))
 
 
-class Provider(protocol.ProviderServicer):  # type: ignore[misc]
+class Provider(protocol.ProviderServicer):  # type: ignore[misc]  # grpc has no types
     """What Terraform asks to hold a configuration against a schema."""
 
     def __init__(self, known: dict[str, Any]) -> None:
@@ -92,12 +92,12 @@ class Provider(protocol.ProviderServicer):  # type: ignore[misc]
 def main() -> None:
     ended: list[bool] = []
 
-    class Controller(grpc_controller_pb2_grpc.GRPCControllerServicer):  # type: ignore[misc]
+    class Controller(grpc_controller_pb2_grpc.GRPCControllerServicer):  # type: ignore[misc]  # grpc has no types
         def Shutdown(self, request: Any, context: Any) -> Any:
             ended.append(True)
             return grpc_controller_pb2.Empty()
 
-    class Output(grpc_stdio_pb2_grpc.GRPCStdioServicer):  # type: ignore[misc]
+    class Output(grpc_stdio_pb2_grpc.GRPCStdioServicer):  # type: ignore[misc]  # grpc has no types
         def StreamStdio(self, request: Any, context: Any) -> Any:
             return iter([])
 

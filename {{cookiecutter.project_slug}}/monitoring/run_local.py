@@ -5,9 +5,11 @@
 """
 
 import argparse
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -35,6 +37,7 @@ def main() -> int:
             )
             return 2
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    options.port = options.port or free_port()
     configure(options)
     running = [subprocess.Popen(command) for command in commands(options, found)]
     print(
@@ -59,11 +62,24 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Watch an API without Docker.")
     parser.add_argument("--api", default="127.0.0.1:8000", help="where it answers")
     parser.add_argument(
-        "--port", type=int, default=9090, help="Prometheus'; +3 and +4 are taken too"
+        "--port", type=int, default=9090, help="Prometheus'; +3 and +4 too; 0 = any that are free"
     )
     parser.add_argument("--interval", default="15s", help="between two looks")
     parser.add_argument("--folder", type=Path, default=Path(".cache/monitoring"), help="its data")
     return parser.parse_args()
+
+
+def free_port() -> int:
+    """Return a port that is free, as are those that are taken beside it."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 50_000)
+        try:
+            for number in (port, port + 3, port + 4):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", number))
+        except OSError:
+            continue
+        return port
 
 
 def configure(options: argparse.Namespace) -> None:

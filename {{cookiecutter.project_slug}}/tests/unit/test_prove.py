@@ -76,9 +76,9 @@ def test_its_copy_reaches_nothing_of_the_project(
     serve = untrained.serve.model_copy(update=changes | key)
     paths = untrained.paths.model_copy(update={"models": folder / "models"})
     prove.run(untrained.model_copy(update={"serve": serve, "paths": paths}), lambda step: None)
-    file = folder / "artifacts/proof/work/configs/default.yml"
-    assert "a key" not in file.read_text(encoding="utf-8")
-    monkeypatch.chdir(folder / "artifacts/proof/work")
+    work = folder / "artifacts" / prove.FOLDER / prove.WORK
+    assert "a key" not in (work / configuration.DEFAULT).read_text(encoding="utf-8")
+    monkeypatch.chdir(work)
     copy = configuration.load_config(environ={})
     assert copy.serve.store == "models"
     assert copy.serve.prediction_log is None

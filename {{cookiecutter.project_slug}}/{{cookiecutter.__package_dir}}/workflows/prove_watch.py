@@ -1,10 +1,8 @@
 """Prometheus and Alertmanager beside the API of `prove`, in windows of seconds."""
 
 import json
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -56,7 +54,7 @@ def looking_on(work: Path, address: str) -> Iterator[Callable[[], set[str]]]:
         UserError: A program is missing.
     """
     log = work.parent / "told.log"
-    command = [sys.executable, str(RUN), "--api", address, "--port", str(_free_ports())]
+    command = [sys.executable, str(RUN), "--api", address, "--port", "0"]
     command += ["--interval", "1s", "--folder", str(work.parent / "watching")]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=work, stdout=output, stderr=subprocess.STDOUT)
@@ -78,16 +76,3 @@ def looking_on(work: Path, address: str) -> Iterator[Callable[[], set[str]]]:
 def _name(labels: dict[str, str]) -> str:
     """Name an alert, and what it is about."""
     return " ".join(filter(None, (labels["alertname"], labels.get("name"))))
-
-
-def _free_ports() -> int:
-    """Return a port that is free, as are those that run_local.py takes beside it."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 50_000)
-        try:
-            for number in (port, port + 3, port + 4):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", number))
-        except OSError:
-            continue
-        return port

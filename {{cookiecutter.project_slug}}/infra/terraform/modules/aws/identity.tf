@@ -1,11 +1,15 @@
 # Who may do what. Tasks: read the store, or write to it. GitHub: push images and promote, from one
 # environment of one repository, without a key that lasts.
-data "aws_iam_policy_document" "tasks_trust" {
+data "aws_iam_policy_document" "trust" {
+  for_each = {
+    tasks     = "ecs-tasks.amazonaws.com"
+    scheduler = "scheduler.amazonaws.com"
+  }
   statement {
     actions = ["sts:AssumeRole"]
     principals {
       type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
+      identifiers = [each.value]
     }
     condition {
       test     = "StringEquals"
@@ -17,7 +21,7 @@ data "aws_iam_policy_document" "tasks_trust" {
 
 resource "aws_iam_role" "execution" {
   name               = "${local.name}-execution"
-  assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
+  assume_role_policy = data.aws_iam_policy_document.trust["tasks"].json
   tags               = local.tags
 }
 
@@ -58,7 +62,7 @@ resource "aws_iam_role_policy" "execution" {
 resource "aws_iam_role" "tasks" {
   for_each           = toset(["api", "jobs"])
   name               = "${local.name}-${each.key}"
-  assume_role_policy = data.aws_iam_policy_document.tasks_trust.json
+  assume_role_policy = data.aws_iam_policy_document.trust["tasks"].json
   tags               = local.tags
 }
 
