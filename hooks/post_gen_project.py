@@ -46,6 +46,16 @@ OPTIONAL: dict[str, list[str]] = {
         "docs/experiments.md",
         "tests/integration/test_mlflow.py",
     ],
+    "feature_store": [
+        "configs/features.yml",
+        "configs/json_schema/features.json",
+        "data/external/weather.parquet",
+        "docs/feature_store.md",
+        "**/preprocess/feature_*.py",
+        "**/preprocess/materialize.py",
+        "**/preprocess/online_store.py",
+        "tests/unit/test_feature_store.py",
+    ],
     "kubernetes": [
         "configs/kustomization.yaml",
         "docs/deployment.md",

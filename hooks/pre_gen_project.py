@@ -12,7 +12,7 @@ from typing import Any
 REFUSED: list[tuple[dict[str, Any], str]] = []
 
 # A cookiecutter before 2.7 hands their answers over as texts: "n" would then count as chosen.
-YES_NO_QUESTIONS = ["notebooks", "editor_files", "monitoring", "kubernetes"]
+YES_NO_QUESTIONS = ["notebooks", "editor_files", "monitoring", "kubernetes", "feature_store"]
 
 
 def too_old(answers: dict[str, Any], questions: list[str]) -> str:

@@ -147,7 +147,8 @@ def test_what_was_made_and_what_is_next(template: Path, tmp_path: Path) -> None:
     tool = ["cookiecutter", str(template), "--no-input", "demo_app=none"]
     done = run(*tool, cwd=tmp_path)
     parts = (
-        "notebooks, editor_files, monitoring, experiment_tracking=mlflow, kubernetes, terraform=aws"
+        "notebooks, editor_files, monitoring, experiment_tracking=mlflow, feature_store, "
+        "kubernetes, terraform=aws"
     )
     assert done.stdout.splitlines() == [
         f"Made flight-delays (classification, {parts}). Next:",

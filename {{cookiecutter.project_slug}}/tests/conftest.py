@@ -429,7 +429,8 @@ def own_project(settings: dict[str, Any]) -> configuration.Config:
     schema = load_schema(config.paths.schema_)
     null = next(iter(schema.null_values), "")
     own_table(schema, config.split).write_csv("own.csv", null_value=null)
-    changes = {"data.source": "own.csv", "data.sha256": None}
+    # The rows have all columns, so that nothing needs to be looked up, nor to be here for that.
+    changes = {"data.source": "own.csv", "data.sha256": None, "features.lookups": None}
     update_yaml(configuration.DEFAULT, QUICK | changes | settings)
     return configuration.load_config(environ={})
 

@@ -172,6 +172,7 @@ def predict(
 ) -> None:
     """Predict every row of a file with the champion, or with another version."""
     from .data.ingest import local_table
+    from .data.lookups import open_store
     from .models.registry import ModelRegistry, find_version
     from .predict import batch
 
@@ -181,7 +182,8 @@ def predict(
         model = registry.open_champion()
     else:
         model = find_version(settings.paths.models, None if version == "newest" else version)
-    done = batch.run(model, file or local_table(settings), out, settings.data.batch_rows)
+    source, store = file or local_table(settings), open_store(settings.features.lookups)
+    done = batch.run(model, source, out, settings.data.batch_rows, store)
     typer.echo(f"{out}: {done.rows - done.rejected:,} rows predicted by {model.version}")
     if done.warned:
         typer.echo(f"{done.warned:,} of them break a rule of the schema: column warnings")

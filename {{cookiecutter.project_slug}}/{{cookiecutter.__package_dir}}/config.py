@@ -95,6 +95,7 @@ class Features(Section):
     trusted: tuple[str, ...] = Field(
         default=(), description="known in time though they tell the target"
     )
+    lookups: str | None = Field(default=None, description="module that has the second tables")
     max_categories: int = Field(
         default=250, ge=1, description="most frequent categories kept per column"
     )

@@ -1,6 +1,6 @@
 """Tables against the schema: types, and every violation with its rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -17,11 +17,23 @@ NOT_FINITE = "not a finite number"
 
 
 def check_names(
-    names: Sequence[str], columns: Mapping[str, Column], violations: Violations, exact: bool = True
+    names: Sequence[str],
+    columns: Mapping[str, Column],
+    violations: Violations,
+    exact: bool = True,
+    looked_up: Collection[str] = (),
 ) -> None:
-    """Report columns that are missing and, where `exact`, ones the schema does not know."""
+    """Report columns that are missing and, where `exact`, ones the schema does not know.
+
+    Args:
+        names: Those of the table.
+        columns: Those of the schema.
+        violations: Collects them.
+        exact: Whether the table may have no others.
+        looked_up: Columns that it may lack.
+    """
     for name in columns:
-        if name not in names:
+        if name not in names and name not in looked_up:
             violations.add(name, "column is missing", 0)
     for name in names:
         if exact and name not in columns:
@@ -98,7 +110,13 @@ def check(
     violations.rows += frame.height
 
 
-def validate(path: Path, schema: Schema, batch_rows: int, shown: str | None = None) -> int:
+def validate(
+    path: Path,
+    schema: Schema,
+    batch_rows: int,
+    shown: str | None = None,
+    looked_up: Collection[str] = (),
+) -> int:
     """Check a whole table against the schema and return its number of rows.
 
     Args:
@@ -106,13 +124,14 @@ def validate(path: Path, schema: Schema, batch_rows: int, shown: str | None = No
         schema: What it must look like.
         batch_rows: Rows in memory at a time.
         shown: What to call the table in messages, if not by its path.
+        looked_up: Columns that it may lack.
 
     Raises:
         UserError: All violations together, each with column, rule, count and example rows.
     """
     shown = shown or str(path)
     violations = Violations()
-    check_names(tables.column_names(path), schema.columns, violations)
+    check_names(tables.column_names(path), schema.columns, violations, looked_up=looked_up)
     batches = tables.iter_batches(path, batch_rows, schema.null_values)
     with progress("validate", tables.count_rows(path), "rows") as bar:
         for batch in ahead(batches):

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..errors import UserError
 from ..utils.files import sha256, temporary_folder, write_json
 from .checks import validate
 from .download import fetch, without_secrets
+from .lookups import second_tables
 from .schema import Schema, load_schema
 from .tables import is_parquet
 
@@ -32,7 +34,7 @@ class Ingested:
 
 
 def run(config: Config) -> Ingested:
-    """Copy `data.source` into the raw folder and note it in the manifest.
+    """Copy `data.source` into the raw folder and note it in the manifest; second tables come first.
 
     The copy is checked against `data.sha256` (where given) and the schema before anyone can see
     it, and is then read-only. The same bytes again change nothing, and are checked again where the
@@ -43,6 +45,10 @@ def run(config: Config) -> Ingested:
             replace a raw file by other bytes.
     """
     schema = load_schema(config.paths.schema_)
+    second = second_tables(config.features.lookups, schema)
+    if second.store is not None:
+        for line in second.store.materialize(schema):
+            log.info(line)
     raw = config.paths.raw
     name, shown = config.data.file_name, without_secrets(config.data.source)
     is_parquet(Path(name))  # refuses unknown endings before anything is fetched
@@ -60,7 +66,7 @@ def run(config: Config) -> Ingested:
         if is_there and known is not None and known.schema_sha256 == schema.hash:
             log.info("%s is already there, unchanged", raw / name)
             return known
-        rows = _validate(temporary, schema, config.data.batch_rows, shown)
+        rows = _validate(temporary, schema, config.data.batch_rows, shown, second.columns)
         if not is_there:
             _publish(temporary, raw / name, digest)
     entry = Ingested(
@@ -116,10 +122,12 @@ def known(raw: Path, name: str) -> Ingested | None:
     return _manifest(raw).get(name)
 
 
-def _validate(temporary: Path, schema: Schema, batch_rows: int, shown: str) -> int:
+def _validate(
+    temporary: Path, schema: Schema, batch_rows: int, shown: str, looked_up: Collection[str]
+) -> int:
     """Check the copy; messages name the source, since the copy is gone when they are read."""
     try:
-        return validate(temporary, schema, batch_rows, shown)
+        return validate(temporary, schema, batch_rows, shown, looked_up)
     except UserError as error:
         text = str(error).replace(str(temporary), shown)
         name = shown.replace("\\", "/").rpartition("/")[2]

@@ -6,10 +6,12 @@ from typing import Any
 
 from ..config import Config
 from ..utils.files import write_text
+from ..utils.parts import load_part
 from .schema import Schema
 
 CONFIG, COLUMNS = "json_schema/config.json", "json_schema/columns.json"
 """Where they are, below the folder of the files that they describe."""
+PACKAGE = Path(__file__).parents[1]
 
 
 def first_line(name: str) -> str:
@@ -25,10 +27,13 @@ def json_schemas() -> dict[str, str]:
     config = loosened(Config.model_json_schema(), partial=True)
     extends = {"type": "string", "description": "a file whose values these override"}
     config["properties"] = {"extends": extends, **config["properties"]}
-    columns = loosened(Schema.model_json_schema())
+    schemas = {CONFIG: config, COLUMNS: loosened(Schema.model_json_schema())}
+    for path in sorted(PACKAGE.glob("*/*_settings.py")):  # of optional parts
+        part = load_part(f"{path.parent.name}.{path.stem}", str(path))
+        schemas[f"json_schema/{part.PATH.stem}.json"] = loosened(part.Settings.model_json_schema())
     return {
         name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        for name, schema in {CONFIG: config, COLUMNS: columns}.items()
+        for name, schema in schemas.items()
     }
 
 

@@ -45,6 +45,9 @@ class Column(BaseModel):
     on_unseen: Unseen | None = Field(
         default=None, description="of this column; as for the table if left out"
     )
+    lookup: str | None = Field(
+        default=None, description="second table that has it for rows which come without it"
+    )
     unit: str | None = None
     description: str = ""
 
@@ -67,6 +70,10 @@ class Column(BaseModel):
             raise ValueError("role time needs type: datetime and nullable: false")
         if self.role == "target" and self.is_datetime:
             raise ValueError("a datetime cannot be the target")
+        if self.lookup is not None and (self.role != "feature" or not self.nullable):
+            raise ValueError(
+                "`lookup` is for role: feature and nullable: true; it may find nothing"
+            )
         return self
 
     # The only place that knows which types there are and how they belong together.

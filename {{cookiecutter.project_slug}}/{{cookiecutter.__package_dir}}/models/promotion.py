@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 from ..config import Config
 from ..data import ingest
+from ..data.lookups import open_store
 from ..errors import UserError
 from ..utils.files import write_json
 from .comparison import PromotionDecision, compare_versions, compare_with_baseline
@@ -57,8 +58,9 @@ def _decide(
     present = None if champion is None else _present(config, candidate, champion)
     change = "" if present is None else _other_target(candidate.metadata, present.metadata)
     other = None if change else present
+    store = open_store(config.features.lookups)
     for model in (candidate, other):
-        if model is not None and (missing := missing_columns(path, model)):
+        if model is not None and (missing := missing_columns(path, model, store)):
             return PromotionDecision(
                 "inconclusive",
                 (f"{path} lacks what {model.version} needs: {', '.join(missing)}",),
@@ -66,7 +68,7 @@ def _decide(
     if other is not None:
         verify_golden_rows(other)
     slices = config.evaluate.slices
-    rows = read_unseen_rows(path, config.data.batch_rows, candidate, other, slices)
+    rows = read_unseen_rows(path, config.data.batch_rows, candidate, other, slices, store)
     if len(rows.y_true) < MIN_ROWS:
         return PromotionDecision("inconclusive", (_too_few(len(rows.y_true), other),))
     task, seed, resamples = candidate.metadata.task, config.train.seed, config.evaluate.bootstrap

@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ..data.checks import cast, labels_of
+from ..data.lookups import LookupStore, SecondTables
 from ..data.tables import column_names, iter_batches
 from ..preprocess.split import TEST, split_rows
 from ..preprocess.transforms import Floats, encode_category
@@ -15,9 +16,9 @@ from .comparison import Rows
 from .model_io import ModelVersion
 
 
-def missing_columns(path: Path, model: ModelVersion) -> list[str]:
-    """Return the columns that a version needs and a raw table lacks."""
-    there = set(column_names(path))
+def missing_columns(path: Path, model: ModelVersion, store: LookupStore | None) -> list[str]:
+    """Return the columns that a version needs and neither a raw table nor a second one has."""
+    there = {*column_names(path), *SecondTables(model.preprocessor.lookups, store).columns}
     needed = [*model.preprocessor.columns, model.metadata.target, *model.metadata.split.columns]
     return [name for name in dict.fromkeys(needed) if name not in there]
 
@@ -28,6 +29,7 @@ def read_unseen_rows(
     candidate: ModelVersion,
     champion: ModelVersion | None,
     slices: Sequence[str],
+    store: LookupStore | None = None,
 ) -> Rows:
     """Read the rows that are test rows of each version, by the split that each was made with.
 
@@ -37,19 +39,24 @@ def read_unseen_rows(
         candidate: The new version.
         champion: What it is compared with; None takes its own baseline.
         slices: Columns to group the rows by, as far as the table has them.
+        store: Where columns are looked up that the table lacks.
 
     Returns:
         The rows that have a target, and both predictions.
     """
     models = [candidate] if champion is None else [candidate, champion]
     reference = candidate.baseline if champion is None else champion.recipe
+    second = [SecondTables(model.preprocessor.lookups, store) for model in models]
     columns = candidate.metadata.columns
     names = [name for name in slices if name in columns]
     targets: list[NDArray[np.float64]] = []
     predictions: list[tuple[Floats, Floats]] = []
     groups: list[pl.DataFrame] = []
     for frame in iter_batches(path, batch_rows, candidate.preprocessor.null_values):
-        typed = [cast(frame, model.metadata.columns)[0] for model in models]
+        typed = [
+            one.complete(cast(frame, model.metadata.columns)[0])
+            for one, model in zip(second, models, strict=True)
+        ]
         y_true = true_values(typed[0], candidate)
         unseen = ~np.isnan(y_true)
         for model, rows in zip(models, typed, strict=True):

@@ -12,6 +12,7 @@ from ..config import Config
 from ..data import tables
 from ..data.checks import cast, check_names, row_problems
 from ..data.ingest import local_table
+from ..data.lookups import LookupStore, SecondTables, open_store
 from ..data.utils import ahead
 from ..data.violations import Violations
 from ..errors import UserError
@@ -30,8 +31,11 @@ LOG_ENDINGS = (".jsonl", ".ndjson")
 class Tally:
     """Rows counted into the bins of a reference; tallies of parts add up to that of the whole."""
 
-    def __init__(self, model: ModelVersion, reference: Reference) -> None:
+    def __init__(
+        self, model: ModelVersion, reference: Reference, store: LookupStore | None = None
+    ) -> None:
         self.model, self.watched = model, reference.watched
+        self.second = SecondTables(model.preprocessor.lookups, store)
         self.counts = [np.zeros(len(one.labels), dtype=np.int64) for one in self.watched]
         self.fine = [np.zeros(len(one.fine_counts), dtype=np.int64) for one in self.watched]
         self.rows = self.left_out = 0
@@ -40,6 +44,7 @@ class Tally:
         """Count a batch as it was read; rows that cannot be predicted are left out."""
         preprocessor = self.model.preprocessor
         typed, failed = cast(frame, preprocessor.columns)
+        typed = self.second.complete(typed)
         good = row_problems(typed, failed, preprocessor.columns)[0].is_null()
         x = preprocessor.transform(typed.filter(good))
         self.rows += len(x)
@@ -71,8 +76,8 @@ def run(config: Config, file: Path | None = None) -> Comparison:
     model = registry.open_champion()
     reference = open_reference(model, registry)
     source = file or local_table(config)
-    tally = Tally(model, reference)
-    for frame in ahead(_batches(source, model, config.data.batch_rows)):
+    tally = Tally(model, reference, open_store(config.features.lookups))
+    for frame in ahead(_batches(source, tally.second, model, config.data.batch_rows)):
         tally.add(frame)
     if not tally.rows:
         raise UserError(f"{source}: none of its {tally.left_out:,} rows can be predicted")
@@ -85,13 +90,16 @@ def run(config: Config, file: Path | None = None) -> Comparison:
     return comparison
 
 
-def _batches(source: Path, model: ModelVersion, batch_rows: int) -> Iterator[pl.DataFrame]:
+def _batches(
+    source: Path, second: SecondTables, model: ModelVersion, batch_rows: int
+) -> Iterator[pl.DataFrame]:
     columns = list(model.preprocessor.columns)
     if source.name.lower().endswith(LOG_ENDINGS):
         yield from _logged(source, columns, batch_rows)
         return
     violations = Violations()
-    check_names(tables.column_names(source), model.preprocessor.columns, violations, exact=False)
+    names, needed = tables.column_names(source), model.preprocessor.columns
+    check_names(names, needed, violations, exact=False, looked_up=second.columns)
     if violations:
         raise UserError(violations.message(source))
     nulls = model.preprocessor.null_values

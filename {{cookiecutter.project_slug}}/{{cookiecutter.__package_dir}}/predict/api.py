@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import ASGIApp
 
 from ..config import Config
+from ..data.lookups import open_store
 from . import openapi
 from .lifespan import lifespan
 from .middleware import JSON, PREDICT, Receive, RequestMiddleware, Scope, Send
@@ -78,7 +79,7 @@ def create_app(config: Config) -> FastAPI:
     Args:
         config: The configuration. What a request looks like is said by the served version.
     """
-    service = Service(config.serve)
+    service = Service(config.serve, open_store(config.features.lookups))
     app = Api(
         title="Predictions",
         description="Predictions of the champion model. Errors are problem documents (RFC 9457).",

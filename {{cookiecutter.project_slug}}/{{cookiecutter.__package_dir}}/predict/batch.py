@@ -11,6 +11,7 @@ import polars as pl
 from ..data import tables
 from ..data.checks import cast, check_names, row_problems
 from ..data.column_types import decoded, is_opaque
+from ..data.lookups import LookupStore, SecondTables
 from ..data.utils import ahead
 from ..data.violations import Violations
 from ..errors import UserError
@@ -39,7 +40,13 @@ class Predicted:
     rejects: Path | None
 
 
-def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000) -> Predicted:
+def run(
+    model: ModelVersion,
+    source: Path,
+    out: Path,
+    batch_rows: int = 250_000,
+    store: LookupStore | None = None,
+) -> Predicted:
     """Predict every row of a table.
 
     The output has the input's id columns, `prediction`, and `probability_<class>` for each class
@@ -52,6 +59,7 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
         source: CSV or parquet with at least the model's columns; others are passed over.
         out: CSV or parquet to write, whole or not at all.
         batch_rows: Rows in memory at a time.
+        store: Where columns are looked up that the input lacks.
 
     Raises:
         UserError: The input lacks a column, cannot be read, has ids that are lists or the like, or
@@ -61,7 +69,8 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
     tables.is_parquet(out)  # refuses unknown endings before anything is done
     names = tables.column_names(source)
     violations = Violations()
-    check_names(names, preprocessor.columns, violations, exact=False)
+    second = SecondTables(preprocessor.lookups, store)
+    check_names(names, preprocessor.columns, violations, exact=False, looked_up=second.columns)
     if violations:
         raise UserError(violations.message(source))
     if source.resolve() == out.resolve():
@@ -81,6 +90,7 @@ def run(model: ModelVersion, source: Path, out: Path, batch_rows: int = 250_000)
         batches = tables.iter_batches(source, batch_rows, preprocessor.null_values, wanted)
         for frame in ahead(batches):
             typed, failed = cast(frame, preprocessor.columns)
+            typed = second.complete(typed)
             reason, warnings = row_problems(typed, failed, preprocessor.columns)
             bad = reason.is_not_null()
             result = _result(model, typed, bad)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import Serve
+from ..data.lookups import LookupStore, SecondTables
 from ..errors import UserError
 from ..models.model_io import SERVED, ModelVersion, open_version, verify_golden_rows
 from ..models.registry import ModelRegistry
@@ -19,6 +20,7 @@ class ServedModel:
 
     model: ModelVersion
     request_schema: RequestSchema
+    second: SecondTables
 
     @property
     def version(self) -> str:
@@ -26,12 +28,13 @@ class ServedModel:
         return self.model.version
 
 
-def open_served(folder: Path, max_rows: int) -> ServedModel:
+def open_served(folder: Path, max_rows: int, store: LookupStore | None = None) -> ServedModel:
     """Load a version and verify it: checksums and golden rows.
 
     Args:
         folder: A version's folder.
         max_rows: Rows allowed in one request.
+        store: Where rows find what they leave out.
 
     Raises:
         UserError: Anything disagrees.
@@ -41,13 +44,14 @@ def open_served(folder: Path, max_rows: int) -> ServedModel:
         _ = model.predictor
         preprocessor = model.preprocessor
         ids = preprocessor.passed_through
-        request_schema = RequestSchema(preprocessor.columns, max_rows, ids)
+        second = SecondTables(preprocessor.lookups, store)
+        request_schema = RequestSchema(preprocessor.columns, max_rows, ids, second.columns)
         verify_golden_rows(model)
     except UserError:
         raise
     except Exception as error:  # whatever a broken file makes the libraries raise
         raise UserError(f"{folder}: cannot be loaded: {type(error).__name__}: {error}") from None
-    return ServedModel(model, request_schema)
+    return ServedModel(model, request_schema, second)
 
 
 class ChampionReloader:
@@ -59,8 +63,9 @@ class ChampionReloader:
         failures: How often a champion could not be loaded.
     """
 
-    def __init__(self, settings: Serve) -> None:
+    def __init__(self, settings: Serve, store: LookupStore | None = None) -> None:
         """Open the registry; `refresh` loads the champion."""
+        self.store = store
         self.registry = ModelRegistry(settings.store, settings.cache)
         self.max_rows = settings.max_batch_rows
         self.served: ServedModel | None = None
@@ -85,7 +90,7 @@ class ChampionReloader:
                 return
             folder = self.registry.fetch_promoted(pointer)  # out of reach now, there next time
             self._refused = state
-            self.served = open_served(folder, self.max_rows)
+            self.served = open_served(folder, self.max_rows, self.store)
             self._loaded, self._refused, self.reason = champion, None, ""
             log.info("serving %s", pointer.version)
         except Exception as error:  # the present one goes on answering, whatever it is

@@ -6,7 +6,7 @@ OpenAPI document. A test holds both equal.
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -53,7 +53,11 @@ class RequestSchema:
     """Reads request bodies for one set of columns."""
 
     def __init__(
-        self, columns: Mapping[str, Column], max_rows: int, ids: Sequence[str] = ()
+        self,
+        columns: Mapping[str, Column],
+        max_rows: int,
+        ids: Sequence[str] = (),
+        looked_up: Collection[str] = (),
     ) -> None:
         """Compile the columns.
 
@@ -61,7 +65,9 @@ class RequestSchema:
             columns: The columns that a row must have, by name.
             max_rows: Rows allowed in one request.
             ids: Columns that a row may have besides, and that come back as they were.
+            looked_up: Columns that are looked up where a row leaves them out.
         """
+        self.looked_up = frozenset(looked_up).intersection(columns)
         self.columns, self.max_rows = dict(columns), max_rows
         self.ids = tuple(name for name in ids if name not in columns)
         # A struct's attributes need Python names; columns may be called anything.
@@ -70,9 +76,12 @@ class RequestSchema:
         for attribute, name in self._names.items():
             column = self.columns[name]
             kind = msgspec_type(column)
-            fields.append(
-                (attribute, kind | None, None) if column.may_be_missing else (attribute, kind)
-            )
+            if name in self.looked_up:
+                fields.append((attribute, kind | None | msgspec.UnsetType, UNSET))
+            elif column.may_be_missing:
+                fields.append((attribute, kind | None, None))
+            else:
+                fields.append((attribute, kind))
         id_names = {f"id{i}": name for i, name in enumerate(self.ids)}
         fields += [(name, ID | msgspec.UnsetType, UNSET) for name in id_names]
         fields.sort(key=len)  # required ones first, as in a function's arguments
@@ -102,6 +111,7 @@ class RequestSchema:
 
         Returns:
             The rows by column name, with the ids that they had, and whether the body was a list.
+            What is to be looked up is `UNSET`.
 
         Raises:
             NotJsonError: The body is no JSON.
@@ -133,7 +143,7 @@ class RequestSchema:
         for name in self._moments:
             check = self._ranges[name]
             for number, row in enumerate(rows):
-                if (moment := row[name]) is None:
+                if (moment := row[name]) is None or moment is UNSET:
                     continue
                 try:
                     row[name] = check(moment)
@@ -145,8 +155,8 @@ class RequestSchema:
 
     @property
     def warns(self) -> bool:
-        """Whether a row may break a rule and be predicted all the same."""
-        return bool(self._unseen)
+        """Whether a row may be predicted and warned of: it breaks a rule, or a look-up fails."""
+        return bool(self._unseen or self.looked_up)
 
     def warnings(self, row: Mapping[str, Any]) -> list[dict[str, str]]:
         """Return the rules that a row breaks, with their fields; such a row is predicted."""
@@ -192,7 +202,7 @@ class RequestSchema:
             kind = pydantic_type(column)
             described: dict[str, Any] = {
                 "alias": name,
-                "description": _describe(column),
+                "description": _describe(column, name in self.looked_up),
                 "examples": [example(column)],
             }
             if column.may_be_missing:
@@ -246,13 +256,13 @@ def _is_escaped(name: str) -> bool:
     return any(character in '"\\' or character < " " for character in name)
 
 
-def _describe(column: Column) -> str:
+def _describe(column: Column, looked_up: bool) -> str:
     unit = f" ({column.unit})" if column.unit else ""
     text = f"{column.description}{unit}" or column.type
     if column.is_datetime:  # JSON Schema has no range of dates
         text += f"; from {column.min}" * (column.min is not None)
         text += f"; to {column.max}" * (column.max is not None)
-    return text
+    return text + f"; looked up in {column.lookup} where it is left out" * looked_up
 
 
 def rule(problem: Any, unknown: str = "is not a column of this model") -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ..config import Serve
+from ..data.lookups import LookupStore
 from .json_log import JsonLinesLog
 from .observers import load_observers
 from .outcomes import Outcomes
@@ -19,6 +20,7 @@ from .problems import ProblemError
 from .reload import ChampionReloader, ServedModel
 from .request_schema import InvalidError, NotJsonError, TooManyRowsError
 from .response import Numbers, build_response
+from .row_lookups import fill_absent
 from .telemetry import Metrics
 
 # Larger ones are read and predicted in a thread, so that others need not wait.
@@ -30,9 +32,9 @@ encode = msgspec.json.Encoder().encode
 class Service:
     """What the requests of one process share."""
 
-    def __init__(self, settings: Serve) -> None:
+    def __init__(self, settings: Serve, store: LookupStore | None = None) -> None:
         self.settings = settings
-        self.champion = ChampionReloader(settings)
+        self.champion = ChampionReloader(settings, store)
         self.metrics = Metrics()
         self.access = JsonLinesLog(None, self.metrics) if settings.access_log else None
         self.predictions = self.feedback = None
@@ -125,20 +127,30 @@ class Service:
             raise ProblemError(422, detail, error.mistakes) from None
         except TooManyRowsError as error:
             raise ProblemError(413, str(error)) from None
-        new_id = partial(self.ids.new, served.version)
-        observe = partial(self._observe, served.version) if self.observers else None
         if len(rows) > IN_LOOP_ROWS:
-            results = await asyncio.to_thread(build_response, served.model, rows, new_id, observe)
+            results = await asyncio.to_thread(self._results, served, rows)
         else:
-            results = build_response(served.model, rows, new_id, observe)
-        if served.request_schema.warns:
-            self._warn(served, rows, results)
+            results = self._results(served, rows)
         self.metrics.rows.observe(len(rows))
         if self.predictions is not None:
             self._log(served.version, rows, results)
         if many:
             return encode({"model_version": served.version, "predictions": results})
         return encode({"model_version": served.version, **results[0]})
+
+    def _results(self, served: ServedModel, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Predict rows that fit."""
+        not_found = None
+        if served.request_schema.looked_up:
+            not_found = fill_absent(served.second, rows, self.metrics.count_lookup)
+        new_id = partial(self.ids.new, served.version)
+        observe = partial(self._observe, served.version) if self.observers else None
+        results = build_response(served.model, rows, new_id, observe)
+        if served.request_schema.warns:
+            self._warn(served, rows, results)
+        for i, warnings in (not_found or {}).items():
+            results[i]["warnings"] = [*results[i].get("warnings", ()), *warnings]
+        return results
 
     def _warn(
         self, served: ServedModel, rows: list[dict[str, Any]], results: list[dict[str, Any]]

@@ -48,6 +48,12 @@ class Metrics:
             "Rows that were predicted though they break a rule.",
             registry=registry,
         )
+        self._lookups = Counter(
+            "model_lookups_total",
+            "Rows that left out what a second table has.",
+            ["table", "outcome"],
+            registry=registry,
+        )
         self.lost = Counter(
             "log_lines_lost_total", "Log lines that could not be written.", registry=registry
         )
@@ -73,6 +79,10 @@ class Metrics:
             if known == method:
                 self._cells[method, route, status] = cell
         cell.observe(seconds)
+
+    def count_lookup(self, table: str, outcome: str) -> None:
+        """Count a row that was looked up in one of the version's second tables."""
+        self._lookups.labels(table, outcome).inc()
 
     def serves(self, name: str, version: str, created: float) -> None:
         """Note which version is served.

@@ -2,6 +2,7 @@
 
 from ..config import Config
 from ..data import ingest
+from ..data.lookups import second_tables
 from ..data.schema import load_schema, value_kinds
 from ..errors import UserError
 from ..features.known import trace_features
@@ -28,6 +29,7 @@ def load(config: Config) -> tuple[Preprocessor, Summary]:
     traced = trace_features(config.features.derived, value_kinds(schema.columns))
     now = {item.name: item for item in input_specs(schema, traced)}
     then = {item.name: item for item in preprocessor.inputs}
+    second = second_tables(config.features.lookups, schema)
     data = ingest.known(config.paths.raw, config.data.file_name)
     changed = {
         f"{config.paths.schema_}": summary.schema_hash != schema.hash,
@@ -36,6 +38,7 @@ def load(config: Config) -> tuple[Preprocessor, Summary]:
         "split": split_rule(config.split, schema, summary.split.columns) != summary.split,
         "features.max_categories": summary.max_categories != config.features.max_categories,
         "the features": list(now) != list(then),
+        "the second tables": preprocessor.lookups != second.lookups,
     } | {
         f"feature {name!r}": name in then
         and item.model_dump(exclude=FITTED) != then[name].model_dump(exclude=FITTED)

@@ -17,6 +17,7 @@ import polars as pl
 from ..config import Config
 from ..data import ingest, tables
 from ..data.checks import cast, check, check_names, labels_of
+from ..data.lookups import SecondTables, second_tables
 from ..data.schema import Schema, class_labels, load_schema, value_kinds
 from ..data.statistics import Statistics
 from ..data.utils import ahead, plain_rows
@@ -43,12 +44,14 @@ class RawTable:
     schema: Schema
     batch_rows: int
     rows: int
+    second: SecondTables
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[tuple[Any, Any, Any]]:
-        """Give each batch as read, typed by the schema, and the masks of unreadable values."""
+        """Give each batch as read, typed and complete, and the masks of unreadable values."""
         nulls = self.schema.null_values
         for frame in ahead(tables.iter_batches(self.path, self.batch_rows, nulls, columns)):
-            yield frame, *cast(frame, self.schema.columns)
+            typed, failed = cast(frame, self.schema.columns)
+            yield frame, self.second.complete(typed), failed
 
 
 @dataclass
@@ -81,7 +84,8 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
     schema = load_schema(config.paths.schema_)
     check_settings(config.task, config.split, config.features.derived, schema)
     path, entry = ingest.raw_file(config)
-    raw = RawTable(path, schema, config.data.batch_rows, entry.rows)
+    second = second_tables(config.features.lookups, schema)
+    raw = RawTable(path, schema, config.data.batch_rows, entry.rows, second)
     derived = trace_features(config.features.derived, value_kinds(schema.columns))
     specs = input_specs(schema, derived)
     rule = split_rule(config.split, schema, hashed)
@@ -93,9 +97,12 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
         ids=tuple(schema.ids),
         time=schema.time,
         null_values=schema.null_values,
-        columns=schema.subset({*schema.features}.union(*(one.columns for one in derived.values()))),
+        columns=schema.subset(
+            {*schema.features, *second.needed}.union(*(one.columns for one in derived.values()))
+        ),
         inputs=_fit(specs, schema, first.statistics, config.features.max_categories),
         schema_hash=schema.hash,
+        lookups=dict(second.lookups),
     )
     sample = first.statistics.sample.frame()
     near = refuse_leaks(preprocessor, sample, config.features.trusted)
@@ -136,15 +143,17 @@ def _first_pass(
     schema = raw.schema
     categories = {item.name: item.raw() for item in specs if item.kind == "category"}
     kept = [schema.target, *schema.features, *([schema.time] if schema.time else [])]
+    kept += sorted(raw.second.needed.difference(kept))
     first = FirstPass(Statistics(list(categories)), Tally())
     violations = Violations()
-    check_names(tables.column_names(raw.path), schema.columns, violations)
+    names = tables.column_names(raw.path)
+    check_names(names, schema.columns, violations, looked_up=raw.second.columns)
     if violations:
         raise UserError(violations.message(raw.path))
     with progress("check and fit", tables.count_rows(raw.path), "rows") as bar:
         for frame, typed, failed in raw.batches():
             start = violations.rows
-            check(frame, typed, failed, schema.columns, violations)
+            check(frame, typed.select(pl.col(frame.columns)), failed, schema.columns, violations)
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             known = typed[schema.target].is_not_null()
             first.missing_target += typed.height - int(known.sum())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from ..data.lookups import Lookup
 from ..data.schema import Column, Schema
 from ..features.operations import Traced, expression, row_function
 from . import transforms
@@ -102,6 +103,7 @@ class Preprocessor(BaseModel):
     columns: dict[str, Column]  # the raw columns that the inputs need
     inputs: tuple[InputSpec, ...]  # in the order of the arrays' columns
     schema_hash: str
+    lookups: dict[str, Lookup] = {}  # by second table: how rows find what they come without
 
     @cached_property
     def passed_through(self) -> tuple[str, ...]:

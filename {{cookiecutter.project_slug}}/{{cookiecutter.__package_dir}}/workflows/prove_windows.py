@@ -17,6 +17,7 @@ from ..config import Config
 from ..data import tables
 from ..data.checks import cast, row_problems
 from ..data.ingest import local_table
+from ..data.lookups import second_tables
 from ..data.schema import Schema, load_schema
 from ..data.utils import plain_rows
 from ..errors import UserError
@@ -66,6 +67,7 @@ def cut(config: Config, folder: Path, ignored: Collection[str] = ()) -> Windows:
     source = local_table(config)
     raw = _some_rows(source, schema, config)
     typed, failed = cast(raw, schema.columns)
+    typed = second_tables(config.features.lookups, schema).complete(typed)
     rule = split_rule(config.split, schema)
     split = split_rows(rule, typed)
     known = typed[schema.target].is_not_null().to_numpy()
