@@ -36,8 +36,8 @@ def test_feast_gives_the_same_sets_and_latest_values(bake: Baker, tmp_path: Path
     subprocess.run(
         [uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "feast"], check=True
     )
-    into = [uv, "pip", "install", "--quiet", "--python", python]
-    serving = project / "requirements-serve.txt"
+    into = [str(uv), "pip", "install", "--quiet", "--python", str(python)]
+    serving = str(project / "requirements-serve.txt")
     subprocess.run([*into, *PACKAGES, "--requirement", serving], check=True)
 
     def run(*command: object, cwd: Path = project) -> None:
