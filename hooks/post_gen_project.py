@@ -63,7 +63,16 @@ OPTIONAL: dict[str, list[str]] = {
         "scripts/kubernetes_rules.py",
         "tests/unit/test_kubernetes.py",
     ],
-    "terraform=aws": ["docs/aws.md", "infra/terraform"],
+    "terraform=aws": [
+        ".github/workflows/deploy.yml",
+        "docs/aws.md",
+        "docs/runbooks/teardown.md",
+        "infra/terraform",
+        "scripts/images.sh",
+        "scripts/plan.sh",
+        "scripts/roll_out.py",
+        "tests/unit/test_roll_out.py",
+    ],
 }
 
 # It says that the hooks are missing, and goes where they run.

@@ -58,7 +58,17 @@ WORDS = {
         "online.db",
     ],
     "kubernetes": ["kubernetes", "kubectl", "kustomiz", "deployment.md"],
-    "terraform=aws": ["terraform", "aws.md", "fargate"],
+    "terraform=aws": [
+        "terraform",
+        "aws.md",
+        "fargate",
+        "deploy.yml",
+        "deploy_to",
+        "roll_out",
+        "images.sh",
+        "plan.sh",
+        "teardown",
+    ],
     "monitoring": ["monitor", "drift", "reference.json", "grafana", "alertmanager", "alerts.md"],
 }
 NO_TEXT = {".csv", ".parquet", ".png"}

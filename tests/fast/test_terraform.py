@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.baking import Answers, Baker
 
@@ -31,9 +32,11 @@ def test_what_it_names_is_there(bake: Baker) -> None:
     assert f'@app.get("{path}"' in api
     assert set(re.findall(r'user += "(\d+:\d+)"', text)) == {"10001:10001"}
     assert "USER 10001:10001" in image
-    (script,) = re.findall(r'"/project/(scripts/\S+)"', text)
-    assert (project / script).is_file()
-    assert f"COPY --chown=10001:10001 scripts/champion.py {script} scripts/" in image
+    scripts = re.findall(r'"/project/(scripts/\S+)"', text)
+    assert len(scripts) == 2
+    for script in scripts:
+        assert (project / script).is_file()
+        assert re.search(rf"^COPY --chown=10001:10001 scripts/\S+ .*{script}", image, re.M)
     written = re.findall(r'= "(/[\w./]+)",? ', re.findall(r"written = \{.*?\n  \}", text, re.S)[0])
     declared = " ".join(re.findall(r"^VOLUME (.*)$", image, re.MULTILINE))
     assert written
@@ -49,23 +52,89 @@ def test_what_it_names_is_there(bake: Baker) -> None:
         assert f"    {key.lower()}: " in body
 
 
-def unbound(text: str) -> list[str]:
-    """Return what a token of GitHub may say besides one environment of one repository."""
+def unbound(text: str, workflow: str) -> list[str]:
+    """Return where whom AWS trusts is not the jobs of deploy.yml, each in its environment alone."""
     trust = re.findall(r"github_trust.*?\n}\n", text, re.S)[0]
     said = re.findall(r'test += "(\w+)"\n +variable = "\S+:sub"\n +values += \[(.*)\]', trust)
-    bound = ("StringEquals", '"repo:${var.github_repository}:environment:${var.environment}"')
-    return [
-        f"{test} {value}" for test, value in said or [("anything", "")] if (test, value) != bound
-    ]
+    if said != [("StringEquals", "each.value")]:
+        return [f"any subject: {said}"]
+    prefix = "repo:${var.github_repository}:environment:"
+    (subjects,) = re.findall(r"subjects = \{\n(.*?)\n  \}", text, re.S)
+    trusted = set(re.findall(r'= "(.*)"$', subjects, re.MULTILINE))
+    jobs = yaml.safe_load(workflow)["jobs"].values()
+    used = {
+        prefix + re.sub(r"\$\{\{ \w+\.environment \}\}", "${var.environment}", job["environment"])
+        for job in jobs
+        if job["permissions"].get("id-token") == "write"
+    }
+    return sorted(trusted ^ used)
 
 
-def test_github_is_bound_to_an_environment(bake: Baker) -> None:
-    text = (bake() / MODULE / "identity.tf").read_text("utf-8")
-    assert unbound(text) == []
-    assert unbound(text.replace(":environment:${var.environment}", ":*"))
-    assert unbound(
-        text.replace("actions.githubusercontent.com:sub", "actions.githubusercontent.com:s")
+def test_github_is_bound_to_the_environments_of_the_workflow(bake: Baker) -> None:
+    text = (bake() / MODULE / "github.tf").read_text("utf-8")
+    workflow = (bake() / ".github/workflows/deploy.yml").read_text("utf-8")
+    assert unbound(text, workflow) == []
+    for old, new in (
+        (":environment:${var.environment}", ":*"),
+        ("actions.githubusercontent.com:sub", "actions.githubusercontent.com:s"),
+        ('"StringEquals"', '"StringLike"'),
+        ("${var.environment}-plan", "plan"),
+    ):
+        assert old in text
+        assert unbound(text.replace(old, new), workflow), new
+    assert unbound(text, workflow.replace("environment }}-plan", "environment }}"))
+
+
+def test_what_the_workflow_names_is_what_is_made(bake: Baker) -> None:
+    """State, repositories of images, outputs, the smoke test's container and log are one."""
+    project = bake(project_slug="a-slug-of-more-than-27-letters")
+    described = "".join(path.read_text("utf-8") for path in (project / MODULE).glob("*.tf"))
+    workflow = (project / ".github/workflows/deploy.yml").read_text("utf-8")
+    for name, main in zip(
+        ("dev", "prod"), mains(project / "infra/terraform/environments"), strict=True
+    ):
+        text = main.read_text("utf-8")
+        (key,) = re.findall(r'key += "(\S+)"', text)
+        (known,) = re.findall(r'^  key   = "(\S+)"', described, re.MULTILINE)
+        assert known.replace("${var.environment}", name) == key
+        (called,) = re.findall(r'^  name += "(\S+)"', text, re.MULTILINE)
+        assert f"}}}}/{called}-${{{{ inputs.environment }}}}" in workflow
+    repositories = described.split('"aws_ecr_repository" "images" {')[1].split("\n}")[0]
+    assert 'for_each             = toset(["serve", "train"])' in repositories
+    assert '"${local.name}/${each.key' in repositories
+    images = (project / "scripts/images.sh").read_text("utf-8")
+    assert '"$4/serve"' in images
+    assert '"$4/train"' in images
+    script = (project / "scripts/roll_out.py").read_text("utf-8")
+    (told,) = re.findall(r'output "roll_out".*?value = \{\n(.*?)\n  \}', described, re.S)
+    assert set(re.findall(r'known\["(\w+)"\]', script)) == set(
+        re.findall(r"^    (\w+) +=", told, re.M)
     )
+    assert 'print(f"former={' in script
+    assert "steps.roll_out.outputs.former" in workflow
+    (container,) = re.findall(r'^CONTAINER = "(\w+)"', script, re.MULTILINE)
+    smoke = (project / MODULE / "smoke.tf").read_text("utf-8")
+    assert re.findall(r'^    name +=  ?"(\w+)"', smoke, re.MULTILINE) == [container]
+    (prefix,) = re.findall(r'awslogs-stream-prefix = "(\w+)"', described)
+    assert f'f"{prefix}/{{CONTAINER}}/' in script
+    assert '"/project/scripts/smoke.py"' in smoke
+    assert "scripts/smoke.py scripts/" in (project / "Dockerfile").read_text("utf-8")
+
+
+def test_what_is_applied_by_a_workflow_has_digests(bake: Baker) -> None:
+    described = [
+        *(bake() / MODULE).glob("*.tf"),
+        *(bake() / "infra/terraform/environments").glob("*/*.tf"),
+    ]
+    images = [
+        line
+        for path in described
+        for line in path.read_text("utf-8").splitlines()
+        if re.match(r" +image +=", line)
+    ]
+    assert len(images) == 3
+    for line in images:
+        assert re.search(r'repository_url}@\$\{var\.images\.(serve|train)}"', line), line
 
 
 def test_the_environments_differ_in_size_alone(bake: Baker) -> None:

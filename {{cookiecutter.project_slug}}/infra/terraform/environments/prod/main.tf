@@ -20,14 +20,17 @@ provider "aws" {
 }
 
 module "project" {
-  source             = "../../modules/aws"
-  name               = "{{ cookiecutter.project_slug[:27].rstrip('-') }}"
-  environment        = "prod"
-  github_repository  = "{{ cookiecutter.github_owner }}/{{ cookiecutter.project_slug }}"
-  image_tag          = var.image_tag
-  vpc_id             = var.vpc_id
-  private_subnet_ids = var.private_subnet_ids
-  client_cidrs       = var.client_cidrs
-  certificate_arn    = var.certificate_arn
-  alarm_email        = var.alarm_email
+  source              = "../../modules/aws"
+  name                = "{{ cookiecutter.project_slug[:27].rstrip('-') }}"
+  environment         = "prod"
+  github_repository   = var.github_repository
+  github_provider_arn = var.github_provider_arn
+  state_bucket        = var.state_bucket
+  images              = var.images
+  vpc_id              = var.vpc_id
+  private_subnet_ids  = var.private_subnet_ids
+  client_cidrs        = var.client_cidrs
+  api_name            = var.api_name
+  certificate_arn     = var.certificate_arn
+  alarm_email         = var.alarm_email
 }

@@ -3,8 +3,24 @@ variable "region" {
   type        = string
 }
 
-variable "image_tag" {
-  description = "The release that runs, such as 0.1.0."
+variable "images" {
+  description = "What runs, by digest: serve and train."
+  type        = object({ serve = string, train = string })
+}
+
+variable "github_repository" {
+  description = "The repository, as the subject of its tokens has it: OWNER@ID/NAME@ID."
+  type        = string
+}
+
+variable "github_provider_arn" {
+  description = "GitHub's identity provider of this account; null makes it, which an account lets you do once."
+  type        = string
+  default     = null
+}
+
+variable "state_bucket" {
+  description = "The bucket of Terraform's state."
   type        = string
 }
 
@@ -23,8 +39,13 @@ variable "client_cidrs" {
   type        = list(string)
 }
 
+variable "api_name" {
+  description = "The API's name, as callers have it."
+  type        = string
+}
+
 variable "certificate_arn" {
-  description = "Certificate in ACM for the API's name."
+  description = "Certificate in ACM for api_name."
   type        = string
 }
 

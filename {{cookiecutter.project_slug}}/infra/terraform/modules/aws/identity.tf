@@ -1,5 +1,4 @@
-# Who may do what. Tasks: read the store, or write to it. GitHub: push images and promote, from one
-# environment of one repository, without a key that lasts.
+# Who may do what. Tasks: read the store, or write to it. What workflows may is in github.tf.
 data "aws_iam_policy_document" "trust" {
   for_each = {
     tasks     = "ecs-tasks.amazonaws.com"
@@ -93,68 +92,4 @@ resource "aws_iam_role_policy" "tasks" {
   for_each = aws_iam_role.tasks
   role     = each.value.id
   policy   = data.aws_iam_policy_document.store[each.key].json
-}
-
-resource "aws_iam_openid_connect_provider" "github" {
-  count          = var.github_provider_arn == null ? 1 : 0
-  url            = "https://token.actions.githubusercontent.com"
-  client_id_list = ["sts.amazonaws.com"]
-  tags           = local.tags
-}
-
-data "aws_iam_policy_document" "github_trust" {
-  statement {
-    actions = ["sts:AssumeRoleWithWebIdentity"]
-    principals {
-      type        = "Federated"
-      identifiers = [coalesce(var.github_provider_arn, one(aws_iam_openid_connect_provider.github[*].arn))]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "token.actions.githubusercontent.com:aud"
-      values   = ["sts.amazonaws.com"]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "token.actions.githubusercontent.com:sub"
-      values   = ["repo:${var.github_repository}:environment:${var.environment}"]
-    }
-  }
-}
-
-resource "aws_iam_role" "github" {
-  name               = "${local.name}-github"
-  assume_role_policy = data.aws_iam_policy_document.github_trust.json
-  tags               = local.tags
-}
-
-data "aws_iam_policy_document" "github" {
-  #checkov:skip=CKV_AWS_356: ecr:GetAuthorizationToken knows no other resource
-  statement {
-    sid       = "SignIn"
-    actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"]
-  }
-  statement {
-    sid = "Push"
-    actions = [
-      "ecr:BatchCheckLayerAvailability",
-      "ecr:BatchGetImage",
-      "ecr:CompleteLayerUpload",
-      "ecr:InitiateLayerUpload",
-      "ecr:PutImage",
-      "ecr:UploadLayerPart",
-    ]
-    resources = [for repository in aws_ecr_repository.images : repository.arn]
-  }
-}
-
-resource "aws_iam_role_policy" "github" {
-  for_each = {
-    images = data.aws_iam_policy_document.github.json
-    store  = data.aws_iam_policy_document.store["github"].json
-  }
-  name   = each.key
-  role   = aws_iam_role.github.id
-  policy = each.value
 }

@@ -14,8 +14,31 @@ output "image_repositories" {
 }
 
 output "github_role_arn" {
-  description = "What workflows of the environment become."
-  value       = aws_iam_role.github.arn
+  description = "What workflows of the environment become; its variable AWS_ROLE."
+  value       = aws_iam_role.github["roll-out"].arn
+}
+
+output "plan_role_arn" {
+  description = "What those that only plan become; AWS_ROLE of the environment whose name ends in -plan."
+  value       = aws_iam_role.github["plan"].arn
+}
+
+output "images" {
+  description = "What was applied last, by digest."
+  value       = var.images
+}
+
+output "roll_out" {
+  description = "What scripts/roll_out.py needs to know."
+  value = {
+    cluster         = aws_ecs_cluster.this.name
+    service         = aws_ecs_service.api.name
+    task_definition = aws_ecs_task_definition.api.arn
+    smoke           = aws_ecs_task_definition.smoke.arn
+    log_group       = aws_cloudwatch_log_group.tasks.name
+    subnets         = var.private_subnet_ids
+    security_groups = [aws_security_group.tasks.id]
+  }
 }
 
 output "secrets" {

@@ -7,6 +7,7 @@ resource "aws_ecs_task_definition" "retrain" {
   memory                   = 8192
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.tasks["jobs"].arn
+  skip_destroy             = true
   tags                     = local.tags
   dynamic "volume" {
     for_each = local.written.jobs
@@ -16,7 +17,7 @@ resource "aws_ecs_task_definition" "retrain" {
   }
   container_definitions = jsonencode([{
     name                   = "retrain"
-    image                  = "${aws_ecr_repository.images["train"].repository_url}:${var.image_tag}"
+    image                  = "${aws_ecr_repository.images["train"].repository_url}@${var.images.train}"
     essential              = true
     user                   = "10001:10001"
     readonlyRootFilesystem = true

@@ -32,6 +32,7 @@ resource "aws_ecs_task_definition" "api" {
   memory                   = var.memory
   execution_role_arn       = aws_iam_role.execution.arn
   task_role_arn            = aws_iam_role.tasks["api"].arn
+  skip_destroy             = true # what ran before is what a roll-back needs
   tags                     = local.tags
   dynamic "volume" {
     for_each = local.written.api
@@ -41,7 +42,7 @@ resource "aws_ecs_task_definition" "api" {
   }
   container_definitions = jsonencode([{
     name                   = "api"
-    image                  = "${aws_ecr_repository.images["serve"].repository_url}:${var.image_tag}"
+    image                  = "${aws_ecr_repository.images["serve"].repository_url}@${var.images.serve}"
     essential              = true
     user                   = "10001:10001"
     readonlyRootFilesystem = true
@@ -89,7 +90,7 @@ resource "aws_ecs_service" "api" {
     container_port   = local.port
   }
   lifecycle {
-    ignore_changes = [desired_count] # the autoscaler's
+    ignore_changes = [desired_count, task_definition] # the autoscaler's, and scripts/roll_out.py's
   }
   depends_on = [aws_lb_listener.https]
 }
@@ -116,6 +117,15 @@ resource "aws_vpc_security_group_ingress_rule" "callers" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+}
+
+resource "aws_vpc_security_group_ingress_rule" "smoke" {
+  security_group_id            = aws_security_group.balancer.id
+  description                  = "From the task that asks after a roll-out"
+  referenced_security_group_id = aws_security_group.tasks.id
+  ip_protocol                  = "tcp"
+  from_port                    = 443
+  to_port                      = 443
 }
 
 resource "aws_vpc_security_group_egress_rule" "to_tasks" {

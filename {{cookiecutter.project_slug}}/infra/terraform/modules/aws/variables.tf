@@ -16,22 +16,27 @@ variable "environment" {
   }
 }
 
-variable "image_tag" {
-  description = "The release that runs; a tag is never given twice."
-  type        = string
+variable "images" {
+  description = "What runs, by digest: the image that serves, and the one that trains."
+  type        = object({ serve = string, train = string })
   validation {
-    condition     = can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+$", var.image_tag))
-    error_message = "image_tag: a release such as 1.2.0, and never latest."
+    condition     = alltrue([for digest in values(var.images) : can(regex("^sha256:[0-9a-f]{64}$", digest))])
+    error_message = "images: digests such as sha256:0123..., and never a tag."
   }
 }
 
 variable "github_repository" {
-  description = "OWNER/NAME whose workflows may push images and write to the store."
+  description = "Whose workflows may roll out, as the subject of their tokens has it: OWNER@ID/NAME@ID, before July 2026 OWNER/NAME."
   type        = string
   validation {
-    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github_repository))
-    error_message = "github_repository: OWNER/NAME."
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$|^[A-Za-z0-9-]+@[0-9]+/[A-Za-z0-9._-]+@[0-9]+$", var.github_repository))
+    error_message = "github_repository: OWNER@ID/NAME@ID or OWNER/NAME; docs/aws.md has the command that prints it."
   }
+}
+
+variable "state_bucket" {
+  description = "The bucket of Terraform's state, of which GitHub reads and writes this environment's."
+  type        = string
 }
 
 variable "github_provider_arn" {
@@ -67,8 +72,17 @@ variable "client_cidrs" {
   }
 }
 
+variable "api_name" {
+  description = "The API's name, as callers and the certificate have it."
+  type        = string
+  validation {
+    condition     = can(regex("^[a-z0-9-]+(\\.[a-z0-9-]+)+$", var.api_name))
+    error_message = "api_name: such as api.example.org, without https://."
+  }
+}
+
 variable "certificate_arn" {
-  description = "Certificate in ACM for the API's name."
+  description = "Certificate in ACM for api_name."
   type        = string
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:acm:", var.certificate_arn))

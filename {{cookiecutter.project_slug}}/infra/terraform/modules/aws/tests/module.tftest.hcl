@@ -23,13 +23,18 @@ mock_provider "aws" {
 }
 
 variables {
-  name               = "flights"
-  environment        = "prod"
-  image_tag          = "1.2.3"
-  github_repository  = "owner/flights"
+  name              = "flights"
+  environment       = "prod"
+  github_repository = "owner@12/flights@34"
+  state_bucket      = "state"
+  images = {
+    serve = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+    train = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+  }
   vpc_id             = "vpc-0"
   private_subnet_ids = ["subnet-0", "subnet-1"]
   client_cidrs       = ["10.0.0.0/16"]
+  api_name           = "api.example.org"
   certificate_arn    = "arn:aws:acm:eu-central-1:123456789012:certificate/0"
   alarm_email        = "team@example.org"
 }
@@ -86,17 +91,41 @@ run "a_bad_version_goes_back" {
 run "containers_may_do_little" {
   command = apply
   assert {
-    condition = alltrue([for text in [aws_ecs_task_definition.api.container_definitions, aws_ecs_task_definition.retrain.container_definitions] :
+    condition = alltrue([for text in [
+      aws_ecs_task_definition.api.container_definitions,
+      aws_ecs_task_definition.retrain.container_definitions,
+      aws_ecs_task_definition.smoke.container_definitions,
+      ] :
     jsondecode(text)[0].readonlyRootFilesystem && jsondecode(text)[0].user == "10001:10001" && !jsondecode(text)[0].privileged])
     error_message = "a container may do more than it needs"
   }
   assert {
-    condition     = endswith(jsondecode(aws_ecs_task_definition.api.container_definitions)[0].image, ":1.2.3")
-    error_message = "another image than the release's"
+    condition     = endswith(jsondecode(aws_ecs_task_definition.api.container_definitions)[0].image, "@sha256:1111111111111111111111111111111111111111111111111111111111111111")
+    error_message = "another image than the release's, or by a name that may move"
   }
   assert {
     condition     = length(jsondecode(aws_ecs_task_definition.api.container_definitions)[0].secrets) == 2
     error_message = "the keys are not taken from where secrets are kept"
+  }
+}
+
+run "workflows_are_bound_to_environments" {
+  command = plan
+  assert {
+    condition     = local.subjects == { plan = "repo:owner@12/flights@34:environment:prod-plan", roll-out = "repo:owner@12/flights@34:environment:prod" }
+    error_message = "others than the workflows of the environment get in"
+  }
+  assert {
+    condition     = keys(aws_iam_role_policy.github) == ["images", "look", "roll-out", "store"] && aws_iam_role_policy.plan.name == "look"
+    error_message = "who plans may do more than look"
+  }
+}
+
+run "what_ran_before_stays" {
+  command = plan
+  assert {
+    condition     = aws_ecs_task_definition.api.skip_destroy
+    error_message = "there is nothing to roll back to"
   }
 }
 
@@ -123,12 +152,12 @@ run "never_retrain" {
   }
 }
 
-run "latest_is_no_release" {
+run "a_tag_is_no_digest" {
   command = plan
   variables {
-    image_tag = "latest"
+    images = { serve = "latest", train = "1.2.3" }
   }
-  expect_failures = [var.image_tag]
+  expect_failures = [var.images]
 }
 
 run "the_internet_is_no_caller" {
