@@ -74,7 +74,7 @@ def test_columns_must_match(tmp_path: Path) -> None:
         (b"", "must name every column"),
         (b"id,when,size,count,kind,y\n", "has no rows"),
         (GOOD.encode() + b"r,2024-01-01,1,1,a\n", "broken table"),
-        (GOOD.replace("r2", "r\xe9").encode("latin-1"), "not UTF-8"),
+        ((GOOD + "\u00e9\u00e9\u00e9").encode() + b"\xe9", "UTF-8 with a fault"),
     ],
 )
 def test_broken_files(tmp_path: Path, content: bytes, named: str) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from {{ cookiecutter.package_name }}.data.checks import row_problems
 from {{ cookiecutter.package_name }}.data.column_types import DTYPES
 from {{ cookiecutter.package_name }}.data.schema import Column
+from {{ cookiecutter.package_name }}.data.written import NumberFormat
 from {{ cookiecutter.package_name }}.predict.request_schema import (
     InvalidError,
     RequestSchema,
@@ -226,6 +227,39 @@ def test_a_row_is_warned_as_in_files(row: dict[str, Any]) -> None:
     refused, warned = row_problems(typed, {}, ANSWERING)
     assert refused[0] is None
     assert sorted(said) == sorted((warned[0] or "").split("; ") if warned[0] else [])
+
+
+def test_a_request_may_be_written_as_its_table_is() -> None:
+    """Only of the columns that say so, and a number outside of its range stays outside."""
+    columns = {
+        "price": Column(
+            type="float",
+            max=5000,
+            number_format=NumberFormat(strip=("€",), thousands=".", decimal=","),
+        ),
+        "visits": Column(type="integer", number_format=NumberFormat(thousands=",")),
+        "town": Column(type="category", values=("bonn", "ulm"), normalize=True),
+        "street": Column(type="category", normalize=True),
+        "plain": Column(type="float"),
+    }
+    request_schema = RequestSchema(columns, 10)
+    plain = {"price": 1234.5, "visits": 12000, "town": "bonn", "street": "am markt", "plain": 1.5}
+    texts = {"price": "1.234,50 €", "visits": "12,000", "town": " Bonn", "street": "Am  Markt "}
+    for row in (plain, plain | texts):
+        assert request_schema.read(json.dumps([row]).encode())[0] == [plain]
+        assert _accepted(request_schema.model, row)
+    for wrong in (
+        {"price": "5.001 €"},
+        {"price": "1,234.5"},
+        {"visits": "1.5"},
+        {"town": "Trier"},
+        {"plain": "1.5"},
+    ):
+        with pytest.raises(InvalidError):
+            request_schema.read(json.dumps(wrong).encode())
+        assert not _accepted(request_schema.model, wrong)
+    shape = request_schema.model.model_json_schema()["properties"]["price"]["anyOf"]
+    assert {"type": "string", "description": "written as 1.234,5 €"} in shape
 
 
 def test_wrong_types_are_refused_all_the_same() -> None:

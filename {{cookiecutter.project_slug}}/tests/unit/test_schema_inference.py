@@ -64,16 +64,44 @@ def small_sample(self: Sample) -> None:
     self.size, self.seed, self.rows = 50, 0, None
 
 
-def test_decimal_commas_are_named(folder: Path) -> None:
+def test_numbers_as_people_write_them(folder: Path) -> None:
+    size, visits = DRAW.normal(9, 1, N), DRAW.integers(1000, 9_000_000, N)
+    words = {5: "unknown", 77: "?", 300: "see note"}
     frame = pl.DataFrame(
         {
-            "size": [f"{v:.2f}".replace(".", ",") for v in DRAW.normal(size=N)],
-            "x": DRAW.normal(size=N),
+            "size": [f"{v:.2f} m".replace(".", ",") for v in size],
+            "visits": [words.get(i, f"{v:,}") for i, v in enumerate(visits)],
+            "town": [("Bonn", "bonn ", "Ulm", "Trier")[i % 4] for i in range(N)],
             "y": [0, 1] * (N // 2),
         }
     )
-    notes = inferred(frame, "y", ";").notes
-    assert any("size" in note and "decimal comma" in note for note in notes)
+    found = inferred(frame, "y", ";")
+    columns = found.schema.columns
+    assert [(name, one.type, one.role) for name, one in columns.items()][:3] == [
+        ("size", "float", "feature"),
+        ("visits", "integer", "feature"),
+        ("town", "category", "feature"),
+    ]
+    assert columns["visits"].null_values == ("?", "see note", "unknown")
+    assert columns["visits"].nullable
+    assert found.sample["visits"].null_count() == len(words)
+    assert columns["town"].normalize
+    assert columns["town"].values == ("bonn", "trier", "ulm")
+    assert found.notes == [
+        "size: numbers written as 1234,5 m",
+        "visits: numbers written as 1,234.5; 3 words among the numbers count as missing "
+        "(row 6: 'unknown', row 78: '?', row 301: 'see note')",
+        "town: differ by case or blanks only, and are read as one: 'Bonn' = 'bonn '",
+    ]
+
+
+def test_a_word_that_comes_late_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sample, "__init__", small_sample)
+    x = [str(i % 90) for i in range(3000)]
+    x[2718] = "unknown"
+    frame = pl.DataFrame({"x": x, "z": DRAW.normal(size=3000), "y": [0, 1, 1] * 1000})
+    column = inferred(frame, "y").schema.columns["x"]
+    assert (column.type, column.null_values) == ("integer", ("unknown",))
 
 
 @pytest.mark.slow

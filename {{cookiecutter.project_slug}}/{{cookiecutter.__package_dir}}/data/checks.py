@@ -8,7 +8,7 @@ import polars as pl
 from ..errors import UserError
 from ..utils.progress import progress
 from . import tables
-from .column_types import DTYPES, cast_column, is_opaque
+from .column_types import DTYPES, cast_column, is_opaque, without_missing
 from .schema import Column, Schema, limits
 from .utils import ahead
 from .violations import EXAMPLES, Violations
@@ -59,7 +59,7 @@ def cast(
     failed: dict[str, pl.Series] = {}
     for name, column in columns.items():
         if name in frame.columns:
-            raw = frame[name]
+            raw = without_missing(frame[name], column)
             value = cast_column(raw, column)
             typed.append(value.alias(name))
             if value.null_count() > raw.null_count():
@@ -183,6 +183,8 @@ def _joined(parts: Sequence[pl.Series], rows: int, name: str) -> pl.Series:
 def _not_of(column: Column) -> str:
     """Say what values that could not be read are not."""
     how = f" written as {column.format}" if column.format else ""
+    if (written := column.number_format) is not None:
+        how = f" written as {written.example}"
     if column.is_boolean and column.values is not None:
         how = f" written as {' or '.join(column.spellings)}"
     return f"not of type {column.type}{how}"

@@ -14,10 +14,12 @@ from ..errors import UserError
 from ..utils.progress import progress
 from . import tables
 from .checks import cast
-from .column_types import DATETIME_FORMATS, decoded, is_opaque
+from .column_types import DATETIME_FORMATS, cast_column, decoded, is_opaque, without_missing
+from .number_guess import FEWEST_NUMBERS, MOST_ODD, is_missing_word, written_numbers
 from .schema import BOOLEANS, Column, Role, Type
 from .statistics import Counter, Sample
 from .utils import ahead
+from .written import NumberFormat, normalized
 
 NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "Null", "#N/A", "<NA>")
 NULLS_IN_NUMBERS = ("?", "-", "--", ".", "None", "none", "missing", "unknown")
@@ -26,10 +28,13 @@ FORMATS = (
     "%m/%d/%Y", "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S",
     "%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S",
     "%Y/%m/%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%d-%m-%Y", "%d-%m-%Y %H:%M", "%b %d, %Y",
+    "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%d.%m.%y", "%m/%d/%y", "%d/%m/%y",
+    "%m/%d/%Y %I:%M %p", "%m/%d/%Y %I:%M:%S %p",
 )  # fmt: skip
 BATCH_ROWS = 100_000
 CATEGORIES = 1_000  # up to here a text column is a category
 CLASSES = 20
+ODD_EXAMPLES = 3
 
 
 @dataclass
@@ -45,6 +50,11 @@ class Guess:
         high: The greatest value of a number.
         values: How often each text, whole number or spelling of a boolean occurs.
         note: What a person should know of the guess.
+        number_format: How its numbers are written, where they are texts.
+        odd: Texts among its numbers that count as missing.
+        odd_rows: The first rows of these, from 1, and what they have.
+        odd_count: How many rows have one.
+        normalize: Whether texts that differ by case or blanks only are one.
     """
 
     type: Type
@@ -55,12 +65,24 @@ class Guess:
     high: Any = None
     values: Counter = field(default_factory=Counter)
     note: str = ""
+    number_format: NumberFormat | None = None
+    odd: tuple[str, ...] = ()
+    odd_rows: list[tuple[int, str]] = field(default_factory=list)
+    odd_count: int = 0
+    normalize: bool = False
 
     @property
     def column(self) -> Column:
         """The guess as a column to type a table by; it knows which types belong together."""
         role: Role = "ignore" if self.role == "ignore" else "feature"
-        return Column(type=self.type, format=self.format, role=role)
+        return Column(
+            type=self.type,
+            format=self.format,
+            role=role,
+            number_format=self.number_format,
+            null_values=self.odd,
+            normalize=self.normalize,
+        )
 
 
 def read_sample(file: Path) -> tuple[pl.DataFrame, int, tuple[str, ...]]:
@@ -131,6 +153,15 @@ def guess_column(column: pl.Series, is_target: bool) -> Guess:
         swapped = form.startswith(("%m/%d", "%d/%m")) and not iso
         note = f"dates read as {form}; check day and month" if swapped else ""
         return Guess("datetime", format=None if iso else form, note=note)
+    if (numbers := written_numbers(text)) is not None:
+        made = Column(type="float", number_format=numbers.format, null_values=numbers.odd)
+        parsed = cast_column(without_missing(text, made), made).drop_nulls()
+        return Guess(
+            "integer" if (parsed == parsed.floor()).all() else "float",
+            note=numbers.note,
+            number_format=numbers.format,
+            odd=numbers.odd,
+        )
     return Guess("category")
 
 
@@ -140,24 +171,61 @@ def widen(file: Path, nulls: tuple[str, ...], guesses: dict[str, Guess]) -> None
     A type that does not hold after all becomes the next wider one, and the file is read again.
     """
     while failed := _first_failure(file, nulls, guesses):
-        for name in failed:
+        for name, texts in failed.items():
             guess = guesses[name]
+            if guess.column.is_number and _may_be_odd(guess, texts):
+                guess.odd = tuple(sorted({*guess.odd, *texts}))
+                continue
+            if not guess.column.is_integer or any(not _is_float(text, guess) for text in texts):
+                guess.number_format, guess.odd = None, ()
             guess.type = "float" if guess.column.is_integer else "category"
             guess.format = None
 
 
-def _first_failure(file: Path, nulls: tuple[str, ...], guesses: dict[str, Guess]) -> list[str]:
-    """Take in the rows up to the first batch that breaks a guess; return its columns."""
+def _may_be_odd(guess: Guess, texts: Sequence[str]) -> bool:
+    """Tell whether some texts may be words among numbers: few, and numbers in no way."""
+    odd = {*guess.odd, *texts}
+    if len(odd) > MOST_ODD or any(_is_float(text, guess) for text in texts):
+        return False
+    return all(map(is_missing_word, odd)) or len(guess.values.counts) >= FEWEST_NUMBERS
+
+
+def _is_float(text: str, guess: Guess) -> bool:
+    written = guess.number_format or NumberFormat()
+    return written.read(text) is not None
+
+
+def _first_failure(
+    file: Path, nulls: tuple[str, ...], guesses: dict[str, Guess]
+) -> dict[str, list[str]]:
+    """Take in the rows up to the first batch that breaks a guess; return its texts by column."""
     for guess in guesses.values():
         guess.values, guess.low, guess.high, guess.missing = Counter(), None, None, 0
+        guess.odd_rows, guess.odd_count = [], 0
+    rows = 0
     columns = {name: guess.column for name, guess in guesses.items()}
     for frame in _batches(file, nulls):
         typed, failed = cast(frame, columns)
         if failed:
-            return list(failed)
+            return {
+                name: frame[name].filter(mask).cast(pl.String).str.strip_chars().unique().to_list()
+                for name, mask in failed.items()
+            }
         for name, guess in guesses.items():
             _take(guess, columns[name], typed[name], frame[name])
-    return []
+            if guess.odd and frame[name].dtype == pl.String:
+                _take_odd(guess, frame[name], rows)
+        rows += frame.height
+    return {}
+
+
+def _take_odd(guess: Guess, raw: pl.Series, start: int) -> None:
+    """Note where the texts stand that count as missing."""
+    text = raw.str.strip_chars()
+    where = text.is_in(list(guess.odd)).fill_null(False).arg_true()
+    guess.odd_count += where.len()
+    first = where.head(ODD_EXAMPLES - len(guess.odd_rows)).to_list()
+    guess.odd_rows += [(start + row + 1, text[row]) for row in first]
 
 
 def _take(guess: Guess, declared: Column, column: pl.Series, raw: pl.Series) -> None:
@@ -175,6 +243,33 @@ def _take(guess: Guess, declared: Column, column: pl.Series, raw: pl.Series) -> 
             guess.high = high if guess.high is None else max(guess.high, high)
         if declared.is_integer and len(guess.values.counts) <= CATEGORIES:
             guess.values.add(column.cast(pl.String))
+
+
+def merge_spellings(guess: Guess) -> None:
+    """Make one of a category's texts that differ by case or blanks only, and say which."""
+    counts = guess.values.counts
+    if not guess.column.is_category or len(counts) > CATEGORIES:
+        return
+    groups: dict[str, list[str]] = {}
+    for text in sorted(counts):
+        groups.setdefault(normalized(text), []).append(text)
+    several = [texts for texts in groups.values() if len(texts) > 1]
+    if not several:
+        return
+    shown = "; ".join(" = ".join(map(repr, texts[:3])) for texts in several[:ODD_EXAMPLES])
+    guess.normalize = True
+    guess.values = Counter(
+        {text: sum(counts[one] for one in texts) for text, texts in groups.items()}
+    )
+    guess.note = f"differ by case or blanks only, and are read as one: {shown}"
+
+
+def name_odd_texts(guess: Guess) -> None:
+    """Say which texts among numbers count as missing, and where."""
+    if guess.odd_count:
+        rows = ", ".join(f"row {row}: {text!r}" for row, text in guess.odd_rows)
+        words = f"{guess.odd_count:,} words among the numbers count as missing ({rows})"
+        guess.note = f"{guess.note}; {words}" if guess.note else words
 
 
 def _is_number(column: pl.Series) -> bool:

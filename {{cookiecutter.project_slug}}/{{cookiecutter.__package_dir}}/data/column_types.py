@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from .schema import BOOLEANS, Column
+from .written import BLANKS, PLAIN, NumberFormat
 
 DTYPES: Mapping[str, pl.DataType] = {
     "integer": pl.Int64(),
@@ -24,22 +25,25 @@ DATETIME_FORMATS = (
 
 
 def cast_column(raw: pl.Series, column: Column) -> pl.Series:
-    """Give values the type that the schema says, each by itself; unreadable ones are missing."""
+    """Give values the type that the schema says, each by itself; unreadable ones are missing.
+
+    Those of the column's own `null_values` are missing already: see `without_missing`.
+    """
     dtype = DTYPES[column.type]
     if raw.dtype == pl.Binary:
         raw = decoded(raw)
     if is_opaque(raw):
         return pl.Series(raw.name, [None] * raw.len(), dtype=dtype)
-    if raw.dtype == dtype:
+    if raw.dtype == dtype and not column.normalize:
         # NaN is how other tools write a missing number.
         return raw.fill_nan(None) if column.is_float else raw
     if isinstance(raw.dtype, pl.Categorical | pl.Enum):
         raw = raw.cast(pl.String)
     text = isinstance(raw.dtype, pl.String)
     if column.is_text:
-        if raw.dtype == pl.Boolean:
-            return raw.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
-        return _number_as_text(raw) if raw.dtype.is_float() else raw.cast(pl.String, strict=False)
+        return _normalized(_to_text(raw)) if column.normalize else _to_text(raw)
+    if text and column.number_format is not None:
+        raw, text = _numbers(raw, column.number_format), False
     if text:
         raw = raw.str.strip_chars()
     if column.is_boolean:
@@ -51,6 +55,14 @@ def cast_column(raw: pl.Series, column: Column) -> pl.Series:
     if raw.dtype == pl.Boolean:
         return raw.cast(dtype)
     return _to_integer(raw)
+
+
+def without_missing(raw: pl.Series, column: Column) -> pl.Series:
+    """Take out the texts that mean "missing" in this column."""
+    if not column.null_values or raw.dtype != pl.String:
+        return raw
+    is_missing = raw.str.strip_chars().is_in(list(column.null_values))
+    return pl.select(pl.when(~is_missing).then(raw).alias(raw.name)).to_series()
 
 
 def is_opaque(raw: pl.Series) -> bool:
@@ -73,6 +85,12 @@ def _decoded(value: bytes | None) -> str | None:
         return None
 
 
+def _to_text(raw: pl.Series) -> pl.Series:
+    if raw.dtype == pl.Boolean:
+        return raw.replace_strict({True: "true", False: "false"}, return_dtype=pl.String)
+    return _number_as_text(raw) if raw.dtype.is_float() else raw.cast(pl.String, strict=False)
+
+
 def _number_as_text(raw: pl.Series) -> pl.Series:
     """Write each number by itself, whatever else is in the batch: 3.0 as 3, 3.5 as 3.5."""
     raw = raw.fill_nan(None)
@@ -80,6 +98,31 @@ def _number_as_text(raw: pl.Series) -> pl.Series:
     is_whole = (whole.cast(raw.dtype) == raw).fill_null(False)
     texts = pl.when(is_whole).then(whole.cast(pl.String)).otherwise(raw.cast(pl.String))
     return pl.select(texts.alias(raw.name)).to_series()
+
+
+def _spaced(raw: pl.Series) -> pl.Series:
+    for odd, plain in PLAIN.items():
+        raw = raw.str.replace_all(odd, plain, literal=True)
+    return raw.str.replace_all(BLANKS, " ")
+
+
+def _normalized(raw: pl.Series) -> pl.Series:
+    """The same as `written.normalized`, for many texts."""
+    return raw.str.replace_all(BLANKS, " ").str.strip_chars(" ").str.to_lowercase()
+
+
+def _numbers(raw: pl.Series, written: NumberFormat) -> pl.Series:
+    """The same as `NumberFormat.read`, for many texts."""
+    text = _spaced(raw)
+    for mark in written.marks:
+        text = text.str.replace_all(mark, "", literal=True)
+    text = text.str.strip_chars(" ")
+    is_number = text.str.contains(written.pattern)
+    text = text.str.replace_all(" ", "", literal=True)
+    if written.thousands:
+        text = text.str.replace_all(written.thousands, "", literal=True)
+    number = text.str.replace_all(written.decimal, ".", literal=True).cast(pl.Float64, strict=False)
+    return pl.select(pl.when(is_number).then(number).alias(raw.name)).to_series()
 
 
 def _to_integer(raw: pl.Series) -> pl.Series:

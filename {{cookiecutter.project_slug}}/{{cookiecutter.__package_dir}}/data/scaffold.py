@@ -180,10 +180,11 @@ def _schema_yaml(schema: Schema, guesses: dict[str, Guess], name: str) -> str:
     columns = CommentedMap()
     for column, declared in schema.columns.items():
         entry = CommentedMap()
-        for key, value in declared.model_dump(mode="json", exclude_defaults=False).items():
-            if value is None or value == "":
+        usual = {"null_values", "normalize"}  # these are left out where they are as usual
+        for key, value in declared.model_dump(mode="json").items():
+            if value is None or value == "" or (key in usual and not value):
                 continue
-            entry[key] = _flow(value) if isinstance(value, list) else value
+            entry[key] = _flow(value) if isinstance(value, list | dict) else value
         columns[_quoted(column)] = entry
         if guesses[column].note:
             entry.yaml_add_eol_comment(guesses[column].note, "role")
@@ -198,13 +199,19 @@ def _schema_yaml(schema: Schema, guesses: dict[str, Guess], name: str) -> str:
     return first_line(COLUMNS) + HEADER.format(name=name) + text.getvalue()
 
 
-def _flow(values: list[Any]) -> Any:
-    """Return a list that YAML writes on one line."""
-    from ruamel.yaml.comments import CommentedSeq
+def _flow(values: list[Any] | dict[str, Any]) -> Any:
+    """Return a list, or what a mapping has, as YAML writes it on one line."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-    sequence = CommentedSeq(map(_quoted, values))
-    sequence.fa.set_flow_style()
-    return sequence
+    if isinstance(values, dict):
+        shown = {key: value for key, value in values.items() if value not in ("", [])}
+        line: Any = CommentedMap(
+            {key: _flow(one) if isinstance(one, list) else one for key, one in shown.items()}
+        )
+    else:
+        line = CommentedSeq(map(_quoted, values))
+    line.fa.set_flow_style()
+    return line
 
 
 def _quoted(value: Any) -> Any:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import UserError
 from ..features.operations import ValueKind
 from ..utils.yaml import explain, read_yaml
+from .written import NumberFormat
 
 Type = Literal["integer", "float", "boolean", "category", "string", "datetime"]
 Unseen = Literal["answer", "refuse"]
@@ -42,6 +43,15 @@ class Column(BaseModel):
     format: str | None = Field(
         default=None, description="of a date written in another way than ISO 8601"
     )
+    number_format: NumberFormat | None = Field(
+        default=None, description="of a number written with marks, a currency or a unit"
+    )
+    null_values: tuple[str, ...] = Field(
+        default=(), description='texts that mean "missing" here, besides those of the table'
+    )
+    normalize: bool = Field(
+        default=False, description="texts that differ by case or blanks only are one"
+    )
     on_unseen: Unseen | None = Field(
         default=None, description="of this column; as for the table if left out"
     )
@@ -66,6 +76,10 @@ class Column(BaseModel):
             _check_spellings(self.values)
         if self.format is not None and not self.is_datetime:
             raise ValueError("`format` is for type datetime")
+        if self.number_format is not None and not self.is_number:
+            raise ValueError("`number_format` is for type integer or float")
+        if self.normalize and not self.is_text:
+            raise ValueError("`normalize` is for type category or string")
         if self.role == "time" and (not self.is_datetime or self.nullable):
             raise ValueError("role time needs type: datetime and nullable: false")
         if self.role == "target" and self.is_datetime:

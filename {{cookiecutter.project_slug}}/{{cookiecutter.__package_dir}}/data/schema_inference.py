@@ -15,7 +15,16 @@ import polars as pl
 from ..errors import UserError
 from . import tables
 from .checks import cast
-from .column_guess import CATEGORIES, CLASSES, Guess, guess_column, read_sample, widen
+from .column_guess import (
+    CATEGORIES,
+    CLASSES,
+    Guess,
+    guess_column,
+    merge_spellings,
+    name_odd_texts,
+    read_sample,
+    widen,
+)
 from .leaks import SHIFT_ROWS, Floats, Suspect, shifted, suspects
 from .schema import BOOLEANS, Column, Schema
 
@@ -83,6 +92,9 @@ def infer(file: Path, target: str) -> InferredSchema:
     sample, rows, nulls = read_sample(file)
     guesses = {name: guess_column(sample[name], name == target) for name in names}
     widen(file, nulls, guesses)
+    for guess in guesses.values():
+        merge_spellings(guess)
+        name_odd_texts(guess)
     task, classes = _task(file, guesses[target], target, rows)
     guesses[target].role = "target"
     _set_roles(sample, rows, guesses)
@@ -149,9 +161,7 @@ def _not_a_category(guess: Guess, column: pl.Series, unique: bool) -> None:
     guess.type = "string"
     text = column.cast(pl.String)
     words = text.str.count_matches(r"\s").mean()
-    if text.str.contains(r"^\s*-?[\d.]*,\d+\s*$").all():
-        guess.role, guess.note = "ignore", "numbers with a decimal comma: write 1.5, not 1,5"
-    elif unique and isinstance(words, float) and words < 1:
+    if unique and isinstance(words, float) and words < 1:
         guess.role, guess.note = "id", "a different text in every row"
     else:
         guess.role, guess.note = "ignore", "free text: make numbers of it to use it"
@@ -179,6 +189,9 @@ def _schema(nulls: tuple[str, ...], guesses: dict[str, Guess], task: Task, targe
             role=guess.role,
             nullable=guess.missing > 0,
             format=guess.format,
+            number_format=guess.number_format,
+            null_values=guess.odd,
+            normalize=guess.normalize,
             **details,
         )
     if not any(column.role == "feature" for column in columns.values()):

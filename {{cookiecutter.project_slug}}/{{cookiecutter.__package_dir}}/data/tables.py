@@ -1,11 +1,7 @@
 """Tables in pieces: CSV and parquet are read and written batch by batch, in bounded memory."""
 
-import csv
-import gzip
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -13,10 +9,10 @@ from typing import Any, Protocol
 import polars as pl
 
 from ..errors import UserError
+from .csv_format import csv_format
 
 CSV_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
-HEADER_CHARACTERS = 1 << 20
 GROUP_ROWS = 32_768  # rows in a group of a parquet file that is written, at least
 
 
@@ -44,7 +40,7 @@ def column_names(path: Path) -> list[str]:
     if not path.is_file():
         what = "is a folder, not a table" if path.is_dir() else "no such file"
         raise UserError(f"{path}: {what}", 2)
-    names = list(_parquet(path).schema_arrow.names) if is_parquet(path) else _header(path)[0]
+    names = list(_parquet(path).schema_arrow.names) if is_parquet(path) else csv_format(path).names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UserError(f"{path}: two columns have the same name: {', '.join(map(repr, twice))}")
@@ -65,13 +61,14 @@ def iter_batches(
     bad value is reported like any other violation and does not end the reading.
 
     Args:
-        path: CSV (also compressed with gzip; comma, semicolon, tab or bar) or parquet.
+        path: CSV (also compressed with gzip; comma, semicolon, tab or bar; UTF-8, UTF-16 or a
+            Western encoding) or parquet.
         batch_rows: Upper bound of rows in a batch.
         null_values: Texts that mean "missing" in CSV.
         columns: Read only these columns.
 
     Raises:
-        UserError: The file is missing, broken, or not UTF-8.
+        UserError: The file is missing or broken.
     """
     names = column_names(path)
     wanted = names if columns is None else [name for name in names if name in set(columns)]
@@ -214,10 +211,14 @@ def _csv_batches(
     import pyarrow as pa
     import pyarrow.csv as pc
 
+    written = csv_format(path)
+    encoding = "utf8" if written.encoding == "utf-8-sig" else written.encoding
     reader = pc.open_csv(
         path,
-        read_options=pc.ReadOptions(block_size=8 << 20, column_names=names, skip_rows=1),
-        parse_options=pc.ParseOptions(delimiter=_header(path)[1], newlines_in_values=True),
+        read_options=pc.ReadOptions(
+            block_size=8 << 20, column_names=names, skip_rows=written.head, encoding=encoding
+        ),
+        parse_options=pc.ParseOptions(delimiter=written.delimiter, newlines_in_values=True),
         convert_options=pc.ConvertOptions(
             column_types={name: pa.string() for name in names},
             include_columns=wanted,
@@ -231,28 +232,6 @@ def _csv_batches(
         yield _from_arrow(batch)
     if empty:
         yield pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
-
-
-def _header(path: Path) -> tuple[list[str], str]:
-    """Return the column names and the delimiter of a CSV file."""
-    open_file: Callable[..., Any] = gzip.open if path.name.lower().endswith(".gz") else open
-    try:
-        with open_file(path, "rt", encoding="utf-8-sig", newline="") as file:
-            head = file.read(HEADER_CHARACTERS)  # no more, whatever a small .gz would unpack to
-        line = head.partition("\n")[0]
-        delimiter = max(",;\t|", key=line.count) if line.strip() else ","
-        reader = csv.reader(StringIO(head, newline=""), delimiter=delimiter)
-        names = next(reader, [])
-        if len(head) == HEADER_CHARACTERS and next(reader, None) is None:
-            raise UserError(f"{path}: the first line has over {HEADER_CHARACTERS:,} characters")
-    except UnicodeDecodeError:
-        raise UserError(
-            f"{path}: the text is not UTF-8. Convert it, for example with "
-            f"`iconv -f latin1 -t utf-8 {path.name} > utf8-{path.name}`."
-        ) from None
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read: {str(error).lower()}") from None
-    return names, delimiter
 
 
 def _named_errors(pieces: Iterator[pl.DataFrame], path: Path) -> Iterator[pl.DataFrame]:

@@ -16,6 +16,7 @@ from msgspec import UNSET
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ..data.schema import Column
+from ..data.written import normalized
 from .request_values import (
     ID,
     PYDANTIC_ID,
@@ -100,6 +101,7 @@ class RequestSchema:
         self._lenient = {name: read for name, read in readers.items() if read is not None}
         checks = {name: unseen_warnings(column) for name, column in self.columns.items()}
         self._unseen = [(name, check) for name, check in checks.items() if check is not None]
+        self._normalized = [name for name, c in self.columns.items() if c.normalize]
         self._moments = [name for name, c in self.columns.items() if c.is_datetime]
         self._ranges = {name: in_range(self.columns[name]) for name in self._moments}
 
@@ -133,6 +135,10 @@ class RequestSchema:
             for i, values in enumerate(found):
                 if (value := getattr(values, attribute)) is not UNSET:
                     rows[i][name] = value
+        for name in self._normalized:
+            for row in rows:
+                if isinstance(row[name], str):
+                    row[name] = normalized(row[name])
         if self._moments:
             self._read_moments(rows, many)
         return rows, many

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, TypeAdapter, WithJsonSchema
 
 from ..data.schema import Column, Limit, limits
+from ..data.written import NumberFormat, normalized
 
 LONGEST_TEXT = 1000
 WHOLE = {"ge": -(2**63), "le": 2**63 - 1}  # what a column of whole numbers can hold
@@ -50,13 +51,20 @@ def pydantic_type(column: Column) -> Any:
         check = in_range(column)
         return Annotated[datetime, BeforeValidator(lambda value: check(_moment(value)))]
     if column.is_number:
-        field = Field(strict=True, **_limits(column))
-        if column.is_float:
-            return Annotated[float, field]
-        return Annotated[int, field, BeforeValidator(whole)]
+        kind: Any = float if column.is_float else int
+        number: Any = Annotated[kind, Field(strict=True, **_limits(column))]
+        if column.number_format is not None:
+            shape = TypeAdapter(number).json_schema()
+            how = f"written as {column.number_format.example}"
+            either = [shape, {"type": "string", "description": how}]
+            number = Annotated[number, WithJsonSchema({"anyOf": either})]
+        read = lenient(column)
+        return number if read is None else Annotated[number, BeforeValidator(read)]
+    text: Any = Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
     if column.values is not None and column.on_unseen != "answer":
-        return Literal[tuple(str(value) for value in column.values)]
-    return Annotated[str, Field(strict=True, max_length=LONGEST_TEXT)]
+        text = Literal[tuple(str(value) for value in column.values)]
+    read = lenient(column)
+    return text if read is None else Annotated[text, BeforeValidator(read)]
 
 
 def lenient(column: Column) -> Callable[[Any], Any] | None:
@@ -65,11 +73,26 @@ def lenient(column: Column) -> Callable[[Any], Any] | None:
     Returns:
         A function that leaves all else as it is; None where there is one way only.
     """
+    if column.number_format is not None:
+        return _number(column.number_format, column.is_integer)
+    if column.normalize:
+        return lambda value: normalized(value) if isinstance(value, str) else value
     if column.is_integer:
         return whole
     if column.is_datetime:
         return moment
     return _spelled(column) if column.is_boolean and column.values is not None else None
+
+
+def _number(written: NumberFormat, is_whole: bool) -> Callable[[Any], Any]:
+    """Return what reads a number that is written as its table writes it."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and (number := written.read(value)) is not None:
+            value = number
+        return whole(value) if is_whole else value
+
+    return read
 
 
 def _spelled(column: Column) -> Callable[[Any], Any]:
