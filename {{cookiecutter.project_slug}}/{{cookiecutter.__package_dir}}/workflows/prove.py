@@ -197,6 +197,7 @@ def _copy(proof: Proof, config: Config) -> None:
     values = config.model_dump(mode="json", by_alias=True, exclude=secret)
     values["data"]["sha256"] = None
     values["serve"] |= {"store": "models", "cache": ".cache/models", "prediction_log": None}
+    values["features"]["lookups"] = None  # the rows have it
     proof.settings = values | {"paths": {}, "tracking": {}}
     (proof.work / "configs").mkdir()
     shutil.copy(config.paths.schema_, proof.work / "configs/schema.yml")

@@ -68,6 +68,8 @@ def cut(config: Config, folder: Path, ignored: Collection[str] = ()) -> Windows:
     raw = _some_rows(source, schema, config)
     typed, failed = cast(raw, schema.columns)
     typed = second_tables(config.features.lookups, schema).complete(typed)
+    # What was looked up goes with the rows, so that the proof needs no second table.
+    raw = raw.hstack(typed.select(name for name in typed.columns if name not in raw.columns))
     rule = split_rule(config.split, schema)
     split = split_rows(rule, typed)
     known = typed[schema.target].is_not_null().to_numpy()
