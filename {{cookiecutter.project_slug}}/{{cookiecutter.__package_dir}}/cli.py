@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import UserError
-from .utils.terminal import DEFAULT, AsJson, ConfigPath, colored, print_json
+from .utils.terminal import DEFAULT, AsJson, ConfigPath, colored, print_diff, print_json
 
 if TYPE_CHECKING:
     from .config import Config
@@ -69,16 +69,46 @@ def schema_infer(
     file: Annotated[Path, typer.Argument(help="Your table: CSV or parquet.")],
     target: Annotated[str, typer.Option("--target", "-t", help="The column to predict.")],
     config: ConfigPath = DEFAULT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all of it, write none.")] = False,
 ) -> None:
     """Write the schema and the configuration for a table of your own."""
     from .data import scaffold
 
-    written = scaffold.run(file, target, config)
+    written = scaffold.run(file, target, config, dry_run)
     for line in written.notes:
         typer.echo(line)
+    if dry_run:
+        for change in written.changes:
+            print_diff(change.diff())
+        return
     for path in written.kept:
         typer.echo(f"kept the former file as {path}")
     _next(f"wrote {written.schema} and {config}", "read them, then: all")
+
+
+@schema_app.command("update")
+def schema_update(
+    file: Annotated[Path, typer.Argument(help="A newer table: CSV or parquet.")],
+    apply: Annotated[bool, typer.Option("--apply", help="Write it, and keep a copy.")] = False,
+    config: ConfigPath = DEFAULT,
+) -> None:
+    """Show how the schema would take in a newer file: columns, ranges, categories."""
+    from .data.schema_update import propose
+    from .utils.changes import write_changes
+
+    path = _load(config).paths.schema_
+    proposal = propose(file, path)
+    for line in proposal.notes:
+        typer.echo(line)
+    if proposal.change is None:
+        typer.echo(f"{path} needs no change for {file}")
+        return
+    print_diff(proposal.change.diff())
+    if apply:
+        (kept,) = write_changes([proposal.change])
+        _next(f"wrote {path}; the former file is {kept}", "data.source, then: all")
+    else:
+        _next("nothing is written", f"schema update {file} --apply")
 
 
 @schema_app.command("json")

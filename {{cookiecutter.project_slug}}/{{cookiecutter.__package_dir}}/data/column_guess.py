@@ -19,7 +19,7 @@ from .number_guess import FEWEST_NUMBERS, MOST_ODD, is_missing_word, written_num
 from .schema import BOOLEANS, Column, Role, Type
 from .statistics import Counter, Sample
 from .utils import ahead
-from .written import NumberFormat, normalized
+from .written import NumberFormat
 
 NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "Null", "#N/A", "<NA>")
 NULLS_IN_NUMBERS = ("?", "-", "--", ".", "None", "none", "missing", "unknown")
@@ -171,9 +171,9 @@ def widen(file: Path, nulls: tuple[str, ...], guesses: dict[str, Guess]) -> None
     A type that does not hold after all becomes the next wider one, and the file is read again.
     """
     while failed := _first_failure(file, nulls, guesses):
-        for name, texts in failed.items():
+        for name, (texts, numbers) in failed.items():
             guess = guesses[name]
-            if guess.column.is_number and _may_be_odd(guess, texts):
+            if guess.column.is_number and _may_be_odd(guess, texts, numbers):
                 guess.odd = tuple(sorted({*guess.odd, *texts}))
                 continue
             if not guess.column.is_integer or any(not _is_float(text, guess) for text in texts):
@@ -182,12 +182,12 @@ def widen(file: Path, nulls: tuple[str, ...], guesses: dict[str, Guess]) -> None
             guess.format = None
 
 
-def _may_be_odd(guess: Guess, texts: Sequence[str]) -> bool:
-    """Tell whether some texts may be words among numbers: few, and numbers in no way."""
+def _may_be_odd(guess: Guess, texts: Sequence[str], numbers: int) -> bool:
+    """Tell whether texts may be words among so many numbers: few, and numbers in no way."""
     odd = {*guess.odd, *texts}
     if len(odd) > MOST_ODD or any(_is_float(text, guess) for text in texts):
         return False
-    return all(map(is_missing_word, odd)) or len(guess.values.counts) >= FEWEST_NUMBERS
+    return all(map(is_missing_word, odd)) or numbers >= FEWEST_NUMBERS
 
 
 def _is_float(text: str, guess: Guess) -> bool:
@@ -197,8 +197,12 @@ def _is_float(text: str, guess: Guess) -> bool:
 
 def _first_failure(
     file: Path, nulls: tuple[str, ...], guesses: dict[str, Guess]
-) -> dict[str, list[str]]:
-    """Take in the rows up to the first batch that breaks a guess; return its texts by column."""
+) -> dict[str, tuple[list[str], int]]:
+    """Take in the rows up to the first batch that breaks a guess.
+
+    Returns:
+        By column the texts that break it, and how many different values beside them do not.
+    """
     for guess in guesses.values():
         guess.values, guess.low, guess.high, guess.missing = Counter(), None, None, 0
         guess.odd_rows, guess.odd_count = [], 0
@@ -208,7 +212,7 @@ def _first_failure(
         typed, failed = cast(frame, columns)
         if failed:
             return {
-                name: frame[name].filter(mask).cast(pl.String).str.strip_chars().unique().to_list()
+                name: (_texts(frame[name].filter(mask)), typed[name].drop_nulls().n_unique())
                 for name, mask in failed.items()
             }
         for name, guess in guesses.items():
@@ -217,6 +221,13 @@ def _first_failure(
                 _take_odd(guess, frame[name], rows)
         rows += frame.height
     return {}
+
+
+def _texts(raw: pl.Series) -> list[str]:
+    """Return different values as texts; none of bytes, lists and the like."""
+    if is_opaque(raw):
+        return []
+    return raw.cast(pl.String).str.strip_chars().unique().drop_nulls().to_list()
 
 
 def _take_odd(guess: Guess, raw: pl.Series, start: int) -> None:
@@ -243,33 +254,6 @@ def _take(guess: Guess, declared: Column, column: pl.Series, raw: pl.Series) -> 
             guess.high = high if guess.high is None else max(guess.high, high)
         if declared.is_integer and len(guess.values.counts) <= CATEGORIES:
             guess.values.add(column.cast(pl.String))
-
-
-def merge_spellings(guess: Guess) -> None:
-    """Make one of a category's texts that differ by case or blanks only, and say which."""
-    counts = guess.values.counts
-    if not guess.column.is_category or len(counts) > CATEGORIES:
-        return
-    groups: dict[str, list[str]] = {}
-    for text in sorted(counts):
-        groups.setdefault(normalized(text), []).append(text)
-    several = [texts for texts in groups.values() if len(texts) > 1]
-    if not several:
-        return
-    shown = "; ".join(" = ".join(map(repr, texts[:3])) for texts in several[:ODD_EXAMPLES])
-    guess.normalize = True
-    guess.values = Counter(
-        {text: sum(counts[one] for one in texts) for text, texts in groups.items()}
-    )
-    guess.note = f"differ by case or blanks only, and are read as one: {shown}"
-
-
-def name_odd_texts(guess: Guess) -> None:
-    """Say which texts among numbers count as missing, and where."""
-    if guess.odd_count:
-        rows = ", ".join(f"row {row}: {text!r}" for row, text in guess.odd_rows)
-        words = f"{guess.odd_count:,} words among the numbers count as missing ({rows})"
-        guess.note = f"{guess.note}; {words}" if guess.note else words
 
 
 def _is_number(column: pl.Series) -> bool:

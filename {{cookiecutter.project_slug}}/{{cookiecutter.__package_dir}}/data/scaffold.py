@@ -7,7 +7,6 @@ What stood there before is kept beside it with the ending `.bak`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,18 @@ import polars as pl
 from ..config import load_config
 from ..errors import UserError
 from ..features.known import trace_features
-from ..utils.files import sha256, write_text
-from ..utils.yaml import update_yaml
+from ..utils.changes import Change, keep, write_changes
+from ..utils.files import sha256
+from ..utils.yaml import edited_yaml
 from .column_guess import Guess
 from .decisions import decisions
-from .json_schema import COLUMNS, first_line
 from .schema import Schema, class_labels, value_kinds
 from .schema_inference import InferredSchema, infer
+from .schema_yaml import flow, schema_yaml
 
 SLICE_LEVELS = 20
 DECISIONS = Path("EDA_DECISIONS.md")
-OUTDATED = (Path("model_card.md"), DECISIONS)  # they speak of another table
-HEADER = """\
-# The columns of {name}, as `schema infer` found them. Read it once: a wrong role costs more than a
-# wrong number. Ranges are those of the file, widened by half their width.
-#
-# type: integer, float, boolean, category, string or datetime
-# on_unseen: what a prediction does with a row beyond these ranges and values, or with a gap where
-#   the file has none: answer with a warning, or refuse; a column may have its own
-# role: feature, target, id, time, leak (known only after the moment of prediction) or ignore
-"""
+OUTDATED = (Path("model_card.md"),)  # they speak of another table
 
 
 @dataclass(frozen=True)
@@ -46,14 +37,16 @@ class Scaffolded:
         schema: The schema's path.
         notes: What a person should look at, a line each.
         kept: Former files under their new names.
+        changes: The files that were written, or would be.
     """
 
     schema: Path
     notes: list[str]
     kept: list[Path]
+    changes: list[Change]
 
 
-def run(file: Path, target: str, config: Path) -> Scaffolded:
+def run(file: Path, target: str, config: Path, dry_run: bool = False) -> Scaffolded:
     """Write the schema of `file` and point the configuration at it.
 
     Former files are kept beside the new ones with the ending `.bak`.
@@ -62,6 +55,7 @@ def run(file: Path, target: str, config: Path) -> Scaffolded:
         file: CSV or parquet.
         target: The column to predict.
         config: The configuration to change; `paths.schema` in it says where the schema goes.
+        dry_run: Write nothing.
 
     Raises:
         UserError: The file cannot be read, or the target is missing or cannot be learned. Nothing
@@ -72,7 +66,7 @@ def run(file: Path, target: str, config: Path) -> Scaffolded:
     inferred = infer(file, target)
     derived = _derived(former.features.derived, inferred.schema)
     split, split_note = _split(inferred)
-    text = _schema_yaml(inferred.schema, inferred.guesses, file.name)
+    text = schema_yaml(inferred.schema, inferred.guesses, file.name)
     settings = {
         "task": inferred.task,
         "data.source": _relative(file),
@@ -80,19 +74,24 @@ def run(file: Path, target: str, config: Path) -> Scaffolded:
         **{f"split.{key}": value for key, value in split.items()},
         "features.derived": derived,
         "features.trusted": None,
-        "evaluate.slices": _flow(_slices(inferred.guesses)),
+        "evaluate.slices": flow(_slices(inferred.guesses)),
     }
-    kept = [_keep(path) for path in (schema_path, config) if path.exists()]
-    kept += [_keep(path, move=True) for path in OUTDATED if path.exists()]
-    write_text(schema_path, text)
-    update_yaml(config, settings)
-    write_text(DECISIONS, decisions(file.name, inferred))
+    keys = {tuple(dotted.split(".")): value for dotted, value in settings.items()}
+    changes = [
+        Change(schema_path, text),
+        Change(config, edited_yaml(config.read_text(encoding="utf-8"), keys)),
+        Change(DECISIONS, decisions(file.name, inferred)),
+    ]
     notes = _notes(inferred, split_note, schema_path)
     if gone := [name for name in former.features.derived if name not in derived]:
         notes.append(
             f"features.derived: left out, as their columns are not there: {', '.join(gone)}"
         )
-    return Scaffolded(schema_path, notes, kept)
+    if dry_run:
+        return Scaffolded(schema_path, notes, [], changes)
+    kept = write_changes(changes)
+    kept += [keep(path, move=True) for path in OUTDATED if path.exists()]
+    return Scaffolded(schema_path, notes, kept, changes)
 
 
 def _derived(names: Sequence[str], schema: Schema) -> list[str]:
@@ -172,69 +171,8 @@ def _slices(guesses: dict[str, Guess]) -> list[str]:
     return few[:2]
 
 
-def _schema_yaml(schema: Schema, guesses: dict[str, Guess], name: str) -> str:
-    """Return the schema as YAML, with the notes as comments."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap
-
-    columns = CommentedMap()
-    for column, declared in schema.columns.items():
-        entry = CommentedMap()
-        usual = {"null_values", "normalize"}  # these are left out where they are as usual
-        for key, value in declared.model_dump(mode="json").items():
-            if value is None or value == "" or (key in usual and not value):
-                continue
-            entry[key] = _flow(value) if isinstance(value, list | dict) else value
-        columns[_quoted(column)] = entry
-        if guesses[column].note:
-            entry.yaml_add_eol_comment(guesses[column].note, "role")
-    document = CommentedMap(
-        null_values=_flow(list(schema.null_values)), on_unseen=schema.on_unseen, columns=columns
-    )
-    yaml = YAML()
-    yaml.width = 100
-    yaml.allow_unicode = True
-    text = StringIO()
-    yaml.dump(document, text)
-    return first_line(COLUMNS) + HEADER.format(name=name) + text.getvalue()
-
-
-def _flow(values: list[Any] | dict[str, Any]) -> Any:
-    """Return a list, or what a mapping has, as YAML writes it on one line."""
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
-    if isinstance(values, dict):
-        shown = {key: value for key, value in values.items() if value not in ("", [])}
-        line: Any = CommentedMap(
-            {key: _flow(one) if isinstance(one, list) else one for key, one in shown.items()}
-        )
-    else:
-        line = CommentedSeq(map(_quoted, values))
-    line.fa.set_flow_style()
-    return line
-
-
-def _quoted(value: Any) -> Any:
-    """Return a value in quotes where ruamel would write a text that it cannot read again."""
-    from ruamel.yaml.scalarstring import SingleQuotedScalarString
-
-    leads = isinstance(value, str) and value.startswith(("?", ":"))
-    return SingleQuotedScalarString(value) if leads and "\n" not in value else value
-
-
 def _relative(file: Path) -> str:
     """Return how the configuration names a file: from the working directory where it is inside."""
     resolved, here = file.resolve(), Path.cwd()
     inside = resolved.is_relative_to(here)
     return (resolved.relative_to(here) if inside else resolved).as_posix()
-
-
-def _keep(path: Path, move: bool = False) -> Path:
-    """Keep a file under the first free name that ends in .bak, .bak2, ..."""
-    number = 1
-    while (kept := path.with_name(f"{path.name}.bak{number if number > 1 else ''}")).exists():
-        number += 1
-    if move:
-        return path.rename(kept)
-    kept.write_bytes(path.read_bytes())
-    return kept

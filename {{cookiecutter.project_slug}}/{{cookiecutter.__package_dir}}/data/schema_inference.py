@@ -20,11 +20,10 @@ from .column_guess import (
     CLASSES,
     Guess,
     guess_column,
-    merge_spellings,
-    name_odd_texts,
     read_sample,
     widen,
 )
+from .guess_notes import merge_spellings, name_odd_texts
 from .leaks import SHIFT_ROWS, Floats, Suspect, shifted, suspects
 from .schema import BOOLEANS, Column, Schema
 
@@ -183,7 +182,7 @@ def _schema(nulls: tuple[str, ...], guesses: dict[str, Guess], task: Task, targe
         elif column.is_category and len(values) <= LISTED_CATEGORIES:
             details["values"] = tuple(values)
         elif column.is_number and guess.role == "feature":
-            details["min"], details["max"] = _range(guess)
+            details["min"], details["max"] = allowed_range(guess)
         columns[name] = Column(
             type=guess.type,
             role=guess.role,
@@ -225,7 +224,7 @@ def _positive_last(values: list[str]) -> list[str]:
     return sorted(values, key=lambda value: (value.strip().lower() in POSITIVE, value))
 
 
-def _range(guess: Guess) -> tuple[float | None, float | None]:
+def allowed_range(guess: Guess) -> tuple[float | None, float | None]:
     """Return the range to allow: that of the file, widened by half its width to each side."""
     if guess.low is None:
         return None, None

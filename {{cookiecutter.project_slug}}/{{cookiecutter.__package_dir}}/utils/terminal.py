@@ -42,6 +42,14 @@ def print_table(rows: Sequence[Sequence[str]], numbers: int) -> None:
         typer.echo("  ".join(cells).rstrip())
 
 
+def print_diff(lines: Sequence[str]) -> None:
+    """Print a diff, in color where a terminal reads it."""
+    for line in lines:
+        color = {"+": "green", "-": "red"}.get(line[:1])
+        is_plain = color is None or os.environ.get("NO_COLOR")
+        typer.echo(line if is_plain else typer.style(line, fg=color))
+
+
 def colored(word: str) -> str:
     """Color a word that tells how it went; where no terminal reads it, `echo` takes that out."""
     return word if os.environ.get("NO_COLOR") else typer.style(word, fg=COLORS[word])

@@ -105,15 +105,23 @@ def update_yaml(path: Path, values: Mapping[str, Any]) -> None:
 
     A value of `None` removes the key.
     """
+    keys = {tuple(dotted.split(".")): value for dotted, value in values.items()}
+    write_text(path, edited_yaml(path.read_text(encoding="utf-8"), keys))
+
+
+def edited_yaml(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
+    """Return YAML with other values at some paths of keys, its comments and order kept.
+
+    A value of `None` removes the key.
+    """
     from ruamel.yaml import YAML
 
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 100
-    text = StringIO()
-    document = yaml.load(path.read_text(encoding="utf-8"))
-    for dotted, value in values.items():
-        *sections, key = dotted.split(".")
+    out = StringIO()
+    document = yaml.load(text)
+    for (*sections, key), value in values.items():
         target = document
         for section in sections:
             target = target.setdefault(section, {})
@@ -124,8 +132,8 @@ def update_yaml(path: Path, values: Mapping[str, Any]) -> None:
         comments = getattr(target, "ca", None)  # a section that is new has none
         if comments is not None and key in comments.items:
             comments.items[key][3] = None  # before a former list's items; ruamel would tear lines
-    yaml.dump(document, text)
-    write_text(path, text.getvalue())
+    yaml.dump(document, out)
+    return out.getvalue()
 
 
 def explain(error: ValidationError, secrets: Collection[str] = (), model: Any = None) -> list[str]:
