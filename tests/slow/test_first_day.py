@@ -59,6 +59,22 @@ def test_first_day(answers: Answers, bake: Baker, chromium: str) -> None:
     assert [row["flight_id"] for row in predicted] == [row["flight_id"] for row in flights]
     assert_serves(project, flights[0], predicted[0])
     assert_names_are_taken(project)
+    first, own_table = blocks(project / "docs/onboarding.md", "sh")[:2]
+    shown = {target for line in first for target in line.removeprefix("make ").split()}
+    assert shown == {*said, "serve", *["app"] * demo} - {"help", "load-test", "test-app"}
+    sizes = [(i * 37 % 101, i * 53 % 83 - 41) for i in range(600)]  # the second is chance
+    rows = [f"{i},{size},{'yes' if size + by > 50 else 'no'}" for i, (size, by) in enumerate(sizes)]
+    table = "\n".join(["number,size,outcome", *rows])
+    (project / "my-table.csv").write_text(table + "\n", encoding="utf-8")
+    for line in own_table:
+        said[line] = run("sh", "-c", line, cwd=project)
+    assert "v0.2: promote" in said["make all"]
+
+
+def blocks(page: Path, language: str) -> list[list[str]]:
+    """The commands of a page's blocks in some language, without comments."""
+    found = re.findall(rf"```{language}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    return [[line.split(" #")[0].strip() for line in text.splitlines()] for text in found]
 
 
 def assert_weight(project: Path) -> None:
@@ -80,6 +96,12 @@ def assert_serves(project: Path, flight: dict[str, str], predicted: dict[str, st
         request = urllib.request.Request(f"{url}/predict", data=json.dumps(row).encode())
         with urllib.request.urlopen(request) as answer:
             found = json.load(answer)
+        ask = re.search(r"curl (\S+) -d '(.*?)'", (project / "README.md").read_text(), re.DOTALL)
+        assert ask is not None
+        assert ask[1] == "http://127.0.0.1:8000/predict"
+        request = urllib.request.Request(f"{url}/predict", data=ask[2].encode())
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer).keys() == found.keys() - {"ids"}, "the README's row"
     assert found["model_version"] == "v0.1"
     assert found["prediction"] == predicted["prediction"]
     for label, share in found["probabilities"].items():
