@@ -100,7 +100,8 @@ def _number_as_text(raw: pl.Series) -> pl.Series:
     return pl.select(texts.alias(raw.name)).to_series()
 
 
-def _spaced(raw: pl.Series) -> pl.Series:
+def spaced_texts(raw: pl.Series) -> pl.Series:
+    """The same as `written.spaced`, for many texts."""
     for odd, plain in PLAIN.items():
         raw = raw.str.replace_all(odd, plain, literal=True)
     return raw.str.replace_all(BLANKS, " ")
@@ -113,7 +114,7 @@ def _normalized(raw: pl.Series) -> pl.Series:
 
 def _numbers(raw: pl.Series, written: NumberFormat) -> pl.Series:
     """The same as `NumberFormat.read`, for many texts."""
-    text = _spaced(raw)
+    text = spaced_texts(raw)
     for mark in written.marks:
         text = text.str.replace_all(mark, "", literal=True)
     text = text.str.strip_chars(" ")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from .column_types import cast_column
+from .column_types import cast_column, spaced_texts
 from .schema import Column
-from .written import BLANKS, NumberFormat, spaced
+from .written import NumberFormat
 
 MISSING_WORDS = {
     "?", "-", "--", ".", "*", "none", "missing", "unknown", "n/a", "n.a.", "na", "nan", "null",
@@ -23,6 +23,7 @@ MARKS = (
     ("", "."), (",", "."), (" ", "."), ("'", "."), ("", ","), (".", ","), (" ", ","), ("'", ","),
 )  # fmt: skip
 MOST_ODD, ODD_SHARE = 10, 0.05  # distinct texts, and share of rows, that may be no numbers
+LEAST_DIGITS = 0.5  # share of the texts that have a digit; else nobody would call them numbers
 FEWEST_NUMBERS = 20  # distinct ones beside words that are not known to mean "missing"
 LONGEST_UNIT = 12
 BESIDE = (
@@ -55,6 +56,8 @@ def written_numbers(text: pl.Series) -> WrittenNumbers | None:
     Returns:
         The format; None where the column is not one of numbers.
     """
+    if text.str.contains("[0-9]").mean() < LEAST_DIGITS:  # type: ignore[operator]  # of booleans
+        return None
     tally = text.value_counts(name="rows").rename({text.name: "text"})
     units = _units(tally)
     if units is None:
@@ -86,8 +89,7 @@ def is_missing_word(text: str) -> bool:
 
 def _units(tally: pl.DataFrame) -> tuple[str, ...] | None:
     """Return what stands beside the numbers, in all its spellings; None where that is no unit."""
-    plain = tally["text"].str.replace_all(BLANKS, " ").map_elements(spaced, return_dtype=pl.String)
-    parts = plain.str.extract_groups(BESIDE).struct.unnest()
+    parts = spaced_texts(tally["text"]).str.extract_groups(BESIDE).struct.unnest()
     found = parts.filter(pl.col("behind").is_not_null())
     before = found.select(pl.concat_str("before", "between", separator=" ").str.strip_chars())
     prefixes = _spellings(before.to_series())

@@ -66,10 +66,11 @@ class OnlineStore:
                 (*keys, _text(oldest), _text(as_of)),
             ).fetchone()
         except (OSError, sqlite3.Error) as error:
-            if self._failed != str(error):  # once, not for each request
-                self._failed = str(error)
-                log.error("%s: %s", self.path, error)
-            raise UnavailableError(str(error)) from None
+            reason = getattr(error, "strerror", None) or str(error)
+            if self._failed != reason:  # once, not for each request
+                self._failed = reason
+                log.error("%s: %s", self.path, reason)
+            raise UnavailableError(reason) from None
         if found is None:
             return None
         special = kinds.get(table, {})
