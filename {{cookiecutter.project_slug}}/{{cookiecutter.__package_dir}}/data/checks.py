@@ -42,6 +42,26 @@ def check_names(
             )
 
 
+def require_columns(
+    path: Path, columns: Mapping[str, Column], looked_up: Collection[str] = ()
+) -> list[str]:
+    """Return the column names of a table that may have more columns than these.
+
+    Args:
+        path: The table.
+        columns: What it must have.
+        looked_up: What of these it may lack.
+
+    Raises:
+        UserError: It lacks some, or cannot be read.
+    """
+    names, violations = tables.column_names(path), Violations()
+    check_names(names, columns, violations, exact=False, looked_up=looked_up)
+    if violations:
+        raise UserError(violations.message(path))
+    return names
+
+
 def cast(
     frame: pl.DataFrame, columns: Mapping[str, Column]
 ) -> tuple[pl.DataFrame, dict[str, pl.Series]]:

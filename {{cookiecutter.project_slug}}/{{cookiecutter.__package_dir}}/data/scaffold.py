@@ -17,6 +17,7 @@ from ..errors import UserError
 from ..features.known import trace_features
 from ..utils.changes import Change, keep, write_changes
 from ..utils.files import sha256
+from ..utils.parts import load_part
 from ..utils.yaml import edited_yaml
 from .column_guess import Guess
 from .decisions import decisions
@@ -82,6 +83,9 @@ def run(file: Path, target: str, config: Path, dry_run: bool = False) -> Scaffol
         Change(config, edited_yaml(config.read_text(encoding="utf-8"), keys)),
         Change(DECISIONS, decisions(file.name, inferred)),
     ]
+    for name in former.train.attachments:
+        part = load_part(name, "train.attachments")
+        changes += part.take_on([*inferred.schema.features, *derived])
     notes = _notes(inferred, split_note, schema_path)
     if gone := [name for name in former.features.derived if name not in derived]:
         notes.append(

@@ -1,10 +1,11 @@
 """Files that other parts add to a new version, made from what was fitted."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..preprocess.preprocessor import Preprocessor
+from ..utils.changes import Change
 from ..utils.parts import load_part
 from .interfaces import Doubles, Floats
 
@@ -32,6 +33,9 @@ class Attachment(Protocol):
 
     def attach(self, fitted: Fitted) -> dict[str, bytes]:
         """Return the content of the files to keep in the version, by name."""
+
+    def take_on(self, inputs: Collection[str]) -> list[Change]:
+        """Return how the part's own settings change for a table with these inputs."""
 
 
 def attach(names: Sequence[str], fitted: Fitted) -> dict[str, bytes]:

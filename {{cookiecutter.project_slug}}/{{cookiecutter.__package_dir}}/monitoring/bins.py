@@ -57,20 +57,23 @@ class Watched(BaseModel):
     def _fine(self) -> NDArray[np.float64]:
         return np.array(self.fine)
 
-    @cached_property
-    def _bin_of_code(self) -> Counts:
-        table = np.full(max(self.codes, default=-1) + 2, len(self.codes))
-        table[list(self.codes)] = np.arange(len(self.codes))
-        return table
-
     def count(self, values: Values) -> Counts:
         """Count n values, NaN where missing, into the bins."""
         if self.edges is not None:
             return in_bins(values, self._edges)
-        missing = np.isnan(values)
-        codes = np.minimum(np.where(missing, 0, values), len(self._bin_of_code) - 1)
-        bins = np.where(missing, len(self.labels) - 1, self._bin_of_code[codes.astype(np.int64)])
-        return np.bincount(bins, minlength=len(self.labels))
+        ordered, known = _ordered(values)
+        each = np.searchsorted(ordered, self.codes, side="right")
+        each -= np.searchsorted(ordered, self.codes, side="left")
+        return np.array([*each, known - each.sum(), len(values) - known])
+
+    def joined(self, fine_counts: Counts) -> Counts:
+        """Return the counts of a number's bins from those between its fine edges.
+
+        Args:
+            fine_counts: As `count_fine` gives them; `edges` are among the fine ones.
+        """
+        starts = np.searchsorted(self._fine, self._edges) + 1
+        return np.add.reduceat(fine_counts, [0, *starts, len(self.fine) + 1])
 
     def count_fine(self, values: Values) -> Counts:
         """Count n values of a number between its fine edges; none of a category."""
@@ -79,9 +82,16 @@ class Watched(BaseModel):
 
 def in_bins(values: Values, edges: NDArray[np.float64]) -> Counts:
     """Count n values into len(edges) + 1 bins and one for NaN."""
-    # NaN sorts after every number: it would fall into the bin above the last edge.
-    bins = np.searchsorted(edges, values, side="left") + np.isnan(values)
-    return np.bincount(bins, minlength=len(edges) + 2)
+    # To sort and then to look for few edges takes a third of the time of looking for each value.
+    ordered, known = _ordered(values)
+    ends = np.searchsorted(ordered, edges, side="right")
+    return np.diff([0, *ends, known, len(values)])
+
+
+def _ordered(values: Values) -> tuple[Values, int]:
+    """Return values in their order, NaN last, and how many are none."""
+    ordered = np.sort(values)
+    return ordered, int(np.searchsorted(ordered, np.inf, side="right"))
 
 
 def watch_number(

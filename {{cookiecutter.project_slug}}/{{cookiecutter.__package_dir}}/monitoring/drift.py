@@ -10,11 +10,10 @@ import polars as pl
 
 from ..config import Config
 from ..data import tables
-from ..data.checks import cast, check_names, row_problems
+from ..data.checks import cast, require_columns, row_problems
 from ..data.ingest import local_table
 from ..data.lookups import LookupStore, SecondTables, open_store
 from ..data.utils import ahead
-from ..data.violations import Violations
 from ..errors import UserError
 from ..models.model_io import ModelVersion
 from ..models.registry import ModelRegistry
@@ -55,9 +54,12 @@ class Tally:
         predicted = outputs(y_pred, preprocessor.classes, self.model.metadata.threshold)
         for i, one in enumerate(self.watched):
             values = predicted[one.name] if one.position is None else x[:, one.position]
-            self.counts[i] += one.count(values)
             if one.fine:
-                self.fine[i] += one.count_fine(values)
+                fine = one.count_fine(values)
+                self.fine[i] += fine
+                self.counts[i] += one.joined(fine)
+            else:
+                self.counts[i] += one.count(values)
 
 
 def run(config: Config, file: Path | None = None) -> Comparison:
@@ -97,11 +99,7 @@ def _batches(
     if source.name.lower().endswith(LOG_ENDINGS):
         yield from _logged(source, columns, batch_rows)
         return
-    violations = Violations()
-    names, needed = tables.column_names(source), model.preprocessor.columns
-    check_names(names, needed, violations, exact=False, looked_up=second.columns)
-    if violations:
-        raise UserError(violations.message(source))
+    require_columns(source, model.preprocessor.columns, second.columns)
     nulls = model.preprocessor.null_values
     yield from tables.iter_batches(source, batch_rows, nulls, columns)
 

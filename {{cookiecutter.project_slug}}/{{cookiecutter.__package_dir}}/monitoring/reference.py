@@ -1,22 +1,26 @@
 """What a version has learned, in bins: reference.json, written at training, read by who watches."""
 
 import logging
+from collections.abc import Collection
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..data.schema_yaml import flow
 from ..errors import UserError
 from ..models.attachments import Fitted
 from ..models.model_io import MEND, ModelVersion
 from ..models.registry import ModelRegistry
 from ..preprocess.preprocessor import InputSpec, Preprocessor
+from ..utils.changes import Change
 from ..utils.classes import predicted_classes
+from ..utils.yaml import edited_yaml
 from .bins import Values, Watched, watch_category, watch_number
 from .measures import chance
+from .settings import PATH, load_settings
 from .settings import Reference as Rule
-from .settings import load_settings
 
 REFERENCE = "reference.json"
 PREDICTION, CONFIDENCE = "prediction", "confidence"
@@ -62,6 +66,16 @@ def attach(fitted: Fitted) -> dict[str, bytes]:
     settings = load_settings()
     reference = make_reference(fitted, settings.reference, settings.drift.false_alarms)
     return {REFERENCE: reference.model_dump_json(indent=1).encode() + b"\n"}
+
+
+def take_on(inputs: Collection[str]) -> list[Change]:
+    """Return drift.yml without what another table does not have (see `data.scaffold`)."""
+    left_out = load_settings().reference.leave_out
+    kept = [name for name in left_out if name in inputs]
+    if len(kept) == len(left_out):
+        return []
+    text = PATH.read_text(encoding="utf-8")
+    return [Change(PATH, edited_yaml(text, {("reference", "leave_out"): flow(kept)}))]
 
 
 def make_reference(fitted: Fitted, rule: Rule, false_alarms: float) -> Reference:

@@ -9,11 +9,10 @@ import numpy as np
 import polars as pl
 
 from ..data import tables
-from ..data.checks import cast, check_names, row_problems
+from ..data.checks import cast, require_columns, row_problems
 from ..data.column_types import decoded, is_opaque
 from ..data.lookups import LookupStore, SecondTables
 from ..data.utils import ahead
-from ..data.violations import Violations
 from ..errors import UserError
 from ..models.model_io import ModelVersion
 from ..utils.classes import predicted_classes
@@ -67,12 +66,8 @@ def run(
     """
     preprocessor = model.preprocessor
     tables.is_parquet(out)  # refuses unknown endings before anything is done
-    names = tables.column_names(source)
-    violations = Violations()
     second = SecondTables(preprocessor.lookups, store)
-    check_names(names, preprocessor.columns, violations, exact=False, looked_up=second.columns)
-    if violations:
-        raise UserError(violations.message(source))
+    names = require_columns(source, preprocessor.columns, second.columns)
     if source.resolve() == out.resolve():
         raise UserError(f"{out} is the input; name another file for the predictions", 2)
     ids = [name for name in preprocessor.passed_through if name in names]

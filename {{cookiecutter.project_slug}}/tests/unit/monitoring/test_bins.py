@@ -30,6 +30,8 @@ def test_every_number_has_one_bin(values: np.ndarray, bins: int) -> None:
     halves = one.count(values[::2]) + one.count(values[1::2])
     assert list(halves) == list(one.counts)  # counts of parts add up
     assert set(one.edges or ()) <= set(one.fine)
+    if one.fine:
+        assert list(one.joined(one.count_fine(values))) == list(one.counts)
 
 
 def test_bins_have_equal_frequency_and_tell_their_ends() -> None:

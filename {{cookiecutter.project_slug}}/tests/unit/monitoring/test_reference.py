@@ -17,7 +17,9 @@ from {{ cookiecutter.package_name }}.monitoring.reference import (
     make_reference,
     open_reference,
     outputs,
+    take_on,
 )
+from {{ cookiecutter.package_name }}.monitoring.settings import PATH, load_settings
 from {{ cookiecutter.package_name }}.monitoring.settings import Reference as Rule
 from {{ cookiecutter.package_name }}.preprocess import processed
 from {{ cookiecutter.package_name }}.preprocess.split import SPLITS
@@ -93,3 +95,14 @@ def test_a_version_without_it_says_what_to_do(trained: SimpleNamespace) -> None:
     registry = ModelRegistry(str(trained.config.paths.models), Path("cache"))
     with pytest.raises(UserError, match=r"trained without.*train\.attachments"):
         open_reference(trained.model, registry)
+
+
+def test_another_table_leaves_out_only_what_it_has(folder: Path) -> None:
+    PATH.parent.mkdir()
+    PATH.write_text("reference:\n  leave_out: [size, hour] # why\ndrift: {psi: 0.2}\n", "utf-8")
+    assert take_on(["hour", "size", "more"]) == []
+    (change,) = take_on(["hour", "more"])
+    assert change.path == PATH
+    PATH.write_text(change.text, "utf-8")
+    assert load_settings().reference.leave_out == ("hour",)
+    assert "# why" in change.text
