@@ -51,20 +51,26 @@ class Watched(BaseModel):
 
     @cached_property
     def _edges(self) -> NDArray[np.float64]:
-        return np.array(self.edges or ())
+        return np.array((*(self.edges or ()), np.inf))
 
     @cached_property
     def _fine(self) -> NDArray[np.float64]:
-        return np.array(self.fine)
+        return np.array((*self.fine, np.inf))
+
+    @cached_property
+    def _codes(self) -> NDArray[np.float64]:
+        return np.array((*self.codes, np.inf))
 
     def count(self, values: Values) -> Counts:
         """Count n values, NaN where missing, into the bins."""
         if self.edges is not None:
-            return in_bins(values, self._edges)
-        ordered, known = _ordered(values)
-        each = np.searchsorted(ordered, self.codes, side="right")
-        each -= np.searchsorted(ordered, self.codes, side="left")
-        return np.array([*each, known - each.sum(), len(values) - known])
+            return _between(values, self._edges)
+        ordered = np.sort(values)  # NaN comes last
+        ends = ordered.searchsorted(self._codes, side="right")
+        ends[:-1] -= ordered.searchsorted(self._codes[:-1], side="left")
+        known = ends[-1]
+        ends[-1] -= ends[:-1].sum()
+        return np.append(ends, len(values) - known)
 
     def joined(self, fine_counts: Counts) -> Counts:
         """Return the counts of a number's bins from those between its fine edges.
@@ -72,26 +78,27 @@ class Watched(BaseModel):
         Args:
             fine_counts: As `count_fine` gives them; `edges` are among the fine ones.
         """
-        starts = np.searchsorted(self._fine, self._edges) + 1
-        return np.add.reduceat(fine_counts, [0, *starts, len(self.fine) + 1])
+        starts = self._fine.searchsorted(self._edges) + 1  # infinity leads to what is missing
+        return np.add.reduceat(fine_counts, [0, *starts])
 
     def count_fine(self, values: Values) -> Counts:
         """Count n values of a number between its fine edges; none of a category."""
-        return in_bins(values, self._fine) if self.fine else np.zeros(0, dtype=np.int64)
+        return _between(values, self._fine) if self.fine else np.zeros(0, dtype=np.int64)
 
 
 def in_bins(values: Values, edges: NDArray[np.float64]) -> Counts:
     """Count n values into len(edges) + 1 bins and one for NaN."""
-    # To sort and then to look for few edges takes a third of the time of looking for each value.
-    ordered, known = _ordered(values)
-    ends = np.searchsorted(ordered, edges, side="right")
-    return np.diff([0, *ends, known, len(values)])
+    return _between(values, np.append(edges, np.inf))
 
 
-def _ordered(values: Values) -> tuple[Values, int]:
-    """Return values in their order, NaN last, and how many are none."""
-    ordered = np.sort(values)
-    return ordered, int(np.searchsorted(ordered, np.inf, side="right"))
+def _between(values: Values, ends: NDArray[np.float64]) -> Counts:
+    """Count n values up to each end, the last of which is infinity, and those that are NaN."""
+    # To sort and then to look for few ends takes a third of the time of looking for each value.
+    counts = np.empty(len(ends) + 1, dtype=np.int64)
+    counts[:-1] = np.sort(values).searchsorted(ends, side="right")  # NaN comes last
+    counts[-1] = len(values)
+    counts[1:] -= counts[:-1].copy()
+    return counts
 
 
 def watch_number(
