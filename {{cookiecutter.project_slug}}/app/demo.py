@@ -222,7 +222,7 @@ class Demo:
 
 def predict_rows(model: ModelVersion, rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Predict rows as the API does; nobody gives feedback to the page, so there are no ids."""
-    results = build_response(model, rows, str)
+    results = build_response(model, rows, lambda *_: "")
     return [{key: result[key] for key in result if key != "prediction_id"} for result in results]
 
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from {{ cookiecutter.package_name }}.errors import UserError
 from {{ cookiecutter.package_name }}.predict import observers
-from {{ cookiecutter.package_name }}.predict.prediction_ids import PredictionIds
+from {{ cookiecutter.package_name }}.predict.prediction_ids import Predicted, PredictionIds
 
 
 class Kept:
@@ -25,8 +25,8 @@ class Kept:
     def predicted(self, version: str, x: Any, y_pred: Any) -> None:
         self.rows.append((version, x, y_pred))
 
-    def told(self, version: str, score: float, label: Any) -> None:
-        self.outcomes.append((version, score, label))
+    def told(self, predicted: Predicted, label: Any) -> None:
+        self.outcomes.append((predicted.version, predicted.score, label))
 
     def flush(self) -> None:
         self.flushed += 1

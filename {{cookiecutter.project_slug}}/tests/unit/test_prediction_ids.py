@@ -26,6 +26,9 @@ def test_an_id_says_what_was_predicted() -> None:
     assert read.version == "v0.12"
     assert read.score == pytest.approx(0.123457)
     assert before <= read.time <= time.time()
+    of_three = ids.read(ids.new("v0.1", 0.75, 2))
+    assert of_three is not None
+    assert (of_three.score, of_three.predicted_class) == (0.75, 2)
     assert len({ids.new("v0.1", 1.0) for _ in range(1000)}) == 1000
     assert len(ids.new("v123456.123456", -1.23456e-300)) <= MOST_LENGTH
 

@@ -7,7 +7,7 @@ that outlive a killed worker, so what Prometheus adds up over workers and replic
 import logging
 import struct
 import threading
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -20,6 +20,22 @@ from .reference import Reference, losses, open_reference, outputs
 BLOCK_ROWS = 256
 MOST_INPUTS = 50  # the first ones; `drift FILE` looks at all
 log = logging.getLogger(__name__)
+
+
+class Outcome(Protocol):
+    """What a prediction's id says of it: see `predict.prediction_ids`."""
+
+    @property
+    def version(self) -> str:
+        """That predicted."""
+
+    @property
+    def score(self) -> float:
+        """The number, or a probability."""
+
+    @property
+    def predicted_class(self) -> int | None:
+        """With more than two classes, which it was."""
 
 
 def observer(metrics: CollectorRegistry) -> "LiveCounts":
@@ -78,8 +94,7 @@ class LiveCounts:
             self.reference_rows.labels(version).set(0)
             return
         self.reference_rows.labels(version).set(reference.rows)
-        if reference.loss is not None and reference.expected_loss is not None:
-            self.expected_loss.labels(version, reference.loss).set(reference.expected_loss)
+        self.expected_loss.labels(version, reference.loss).set(reference.expected_loss)
         self._versions[version] = _Version(self, model, reference)
 
     def predicted(self, version: str, x: list[list[float]], y_pred: list[list[float]]) -> None:
@@ -87,10 +102,10 @@ class LiveCounts:
         if (counting := self._versions.get(version)) is not None:
             counting.keep(x, y_pred)
 
-    def told(self, version: str, score: float, label: Any) -> None:
+    def told(self, predicted: Outcome, label: Any) -> None:
         """Take in the loss of a prediction."""
-        if (counting := self._versions.get(version)) is not None:
-            counting.take(score, label)
+        if (counting := self._versions.get(predicted.version)) is not None:
+            counting.take(predicted, label)
 
     def flush(self) -> None:
         """Count what is kept."""
@@ -106,7 +121,6 @@ class _Version:
         self.classes, self.threshold = model.preprocessor.classes, model.metadata.threshold
         inputs = [one for one in reference.watched if one.position is not None][:MOST_INPUTS]
         self.watched = [*inputs, *(one for one in reference.watched if one.position is None)]
-        self.has_loss = reference.loss is not None
         self._cells = []
         for one in self.watched:
             names = (version, one.role, one.name)
@@ -141,12 +155,15 @@ class _Version:
             for i in np.flatnonzero(numbers):
                 cells[i].inc(int(numbers[i]))
 
-    def take(self, score: float, label: Any) -> None:
-        if not self.has_loss or (y_true := self._target(label)) is None:
+    def take(self, predicted: Outcome, label: Any) -> None:
+        if (y_true := self._target(label)) is None:
             return
+        score = predicted.score
         y_pred = np.array([score] if self.classes is None else [[1 - score, score]])
+        if predicted.predicted_class is not None and self.classes is not None:
+            y_pred = np.zeros((1, len(self.classes)))
+            y_pred[0, predicted.predicted_class] = score
         loss = losses(np.array([y_true]), y_pred)
-        assert loss is not None
         for cell, value in zip(self._loss, (1, loss[0], loss[0] ** 2), strict=True):
             cell.inc(float(value))
 

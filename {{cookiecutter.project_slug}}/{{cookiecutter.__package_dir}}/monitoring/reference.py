@@ -37,8 +37,8 @@ class Reference(BaseModel):
         rows: How many.
         watched: The inputs, then prediction and confidence.
         loss: What performance is measured by where outcomes are told: the squared error of the
-            probability ("brier") or the absolute error of a number; None with more than two
-            classes.
+            probability ("brier"), with more than two classes whether the class is another one
+            ("error_rate"), or the absolute error of a number.
         expected_loss: Its mean over the rows; the recipe had not learned from them.
         false_alarms: The chance of one in a window in which nothing drifts, that is allowed.
     """
@@ -49,8 +49,8 @@ class Reference(BaseModel):
     sets: tuple[str, ...]
     rows: int
     watched: tuple[Watched, ...]
-    loss: Literal["brier", "absolute_error"] | None
-    expected_loss: float | None
+    loss: Literal["brier", "error_rate", "absolute_error"]
+    expected_loss: float
     false_alarms: float
 
     def chance(self, watched: Watched) -> float:
@@ -104,8 +104,8 @@ def make_reference(fitted: Fitted, rule: Rule, false_alarms: float) -> Reference
         sets=rule.sets,
         rows=len(x),
         watched=(*watched, *_outputs(y_pred, preprocessor, fitted.threshold, rule)),
-        loss=None if loss is None else ("brier" if preprocessor.classes else "absolute_error"),
-        expected_loss=None if loss is None else float(loss.mean()),
+        loss=name_of_loss(preprocessor.classes),
+        expected_loss=float(loss.mean()),
         false_alarms=false_alarms,
     )
 
@@ -117,8 +117,17 @@ def is_calendar(item: InputSpec, preprocessor: Preprocessor) -> bool:
     return all(preprocessor.columns[name].is_datetime for name in item.traced.columns)
 
 
-def losses(y_true: Values, y_pred: Values) -> NDArray[np.float64] | None:
-    """Return the loss of each of n predictions, or None with more than two classes.
+def name_of_loss(
+    classes: tuple[str, ...] | None,
+) -> Literal["brier", "error_rate", "absolute_error"]:
+    """Return what `losses` gives for these classes; None for regression."""
+    if classes is None:
+        return "absolute_error"
+    return "brier" if len(classes) == 2 else "error_rate"
+
+
+def losses(y_true: Values, y_pred: Values) -> NDArray[np.float64]:
+    """Return the loss of each of n predictions: see `Reference.loss`.
 
     Args:
         y_true: n class indices or numbers.
@@ -126,7 +135,9 @@ def losses(y_true: Values, y_pred: Values) -> NDArray[np.float64] | None:
     """
     if y_pred.ndim == 1:
         return np.asarray(np.abs(y_true - y_pred))
-    return np.asarray((y_true - y_pred[:, 1]) ** 2) if y_pred.shape[1] == 2 else None
+    if y_pred.shape[1] == 2:
+        return np.asarray((y_true - y_pred[:, 1]) ** 2)
+    return np.asarray(y_pred.argmax(axis=1) != y_true, dtype=np.float64)
 
 
 def outputs(y_pred: Values, classes: tuple[str, ...] | None, threshold: float) -> dict[str, Values]:

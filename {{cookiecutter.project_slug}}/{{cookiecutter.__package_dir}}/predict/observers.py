@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from ..models.model_io import ModelVersion
 from ..models.registry import ModelRegistry
 from ..utils.parts import load_part
+from .prediction_ids import Predicted
 
 
 class Observer(Protocol):
@@ -25,8 +26,8 @@ class Observer(Protocol):
         This is between a request and its answer: it must only keep them.
         """
 
-    def told(self, version: str, score: float, label: Any) -> None:
-        """Take the true outcome of a prediction, and the score that its id carries."""
+    def told(self, predicted: Predicted, label: Any) -> None:
+        """Take the true outcome of a prediction, and what the prediction's id carries."""
 
     def flush(self) -> None:
         """Work on what was kept; called each second, beside the requests."""

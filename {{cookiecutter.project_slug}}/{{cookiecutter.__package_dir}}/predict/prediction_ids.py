@@ -2,7 +2,7 @@
 
 `<version>_<time>_<number>_<score>_<signature>`: milliseconds since 1970 and a number without
 repetition, both hexadecimal; the score is the predicted number, of two classes the positive class's
-probability, of more that of the predicted class.
+probability, of more that of the predicted class, with a colon and which class that is.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ class Predicted:
     version: str
     time: float  # seconds since 1970
     score: float
+    predicted_class: int | None = None  # its index, with more than two
 
 
 class PredictionIds:
@@ -32,9 +33,11 @@ class PredictionIds:
         self._prefix = int.from_bytes(os.urandom(5), "big") << 32
         self._number = count(self._prefix)
 
-    def new(self, version: str, score: float) -> str:
+    def new(self, version: str, score: float, predicted_class: int | None = None) -> str:
         """Return the id of a new prediction."""
         text = f"{version}_{int(time.time() * 1000):x}_{next(self._number):x}_{score:.6g}"
+        if predicted_class is not None:
+            text += f":{predicted_class}"
         return f"{text}_{self._sign(text)}"
 
     def read(self, prediction_id: str) -> Predicted | None:
@@ -43,7 +46,9 @@ class PredictionIds:
         if signature != self._sign(text):
             return None
         version, moment, _, score = text.split("_")
-        return Predicted(version, int(moment, 16) / 1000, float(score))
+        score, _, index = score.partition(":")
+        predicted_class = int(index) if index else None
+        return Predicted(version, int(moment, 16) / 1000, float(score), predicted_class)
 
     def _sign(self, text: str) -> str:
         signed = self._signed.copy()

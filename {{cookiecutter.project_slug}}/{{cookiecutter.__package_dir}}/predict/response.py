@@ -7,7 +7,7 @@ from ..models.model_io import ModelVersion
 from ..tracking.records import Interval
 from ..utils.classes import predicted_class
 
-NewId: TypeAlias = Callable[[float], str]
+NewId: TypeAlias = Callable[..., str]
 Numbers: TypeAlias = list[list[float]]
 Observe: TypeAlias = Callable[[Numbers, Numbers], None]
 
@@ -23,7 +23,8 @@ def build_response(
     Args:
         model: The version that predicts.
         rows: n rows as `RequestSchema.read` gives them.
-        new_id: Gives a prediction with some score an id of its own.
+        new_id: Gives a prediction an id of its own, by its score, and with more than two classes
+            by the index of the predicted one.
         observe: Is told the n rows' inputs, and what the model gives for them.
 
     Returns:
@@ -66,7 +67,9 @@ def _classes(
         predicted = predicted_class(proba, threshold)
         results.append(
             {
-                "prediction_id": new_id(proba[1] if len(proba) == 2 else proba[predicted]),
+                "prediction_id": new_id(proba[1])
+                if len(proba) == 2
+                else new_id(proba[predicted], predicted),
                 "prediction": classes[predicted],
                 "probabilities": dict(zip(classes, proba, strict=True)),
             }

@@ -104,7 +104,7 @@ class Service:
         of = {"model_version": predicted.version, "predicted_at": predicted.time}
         self.feedback.add({**line, **of, "score": predicted.score})
         for observer in self.observers:
-            observer.told(predicted.version, predicted.score, label)
+            observer.told(predicted, label)
 
     def served(self) -> ServedModel:
         """Return the model that answers; ProblemError 503 where there is none."""

@@ -12,6 +12,7 @@ from {{ cookiecutter.package_name }}.monitoring import live
 from {{ cookiecutter.package_name }}.monitoring.live import BLOCK_ROWS, LiveCounts
 from {{ cookiecutter.package_name }}.monitoring.measures import psi
 from {{ cookiecutter.package_name }}.monitoring.reference import REFERENCE
+from {{ cookiecutter.package_name }}.predict.prediction_ids import Predicted
 from {{ cookiecutter.package_name }}.preprocess import processed
 
 
@@ -119,14 +120,25 @@ def test_outcomes_give_the_loss(
     classes = watched.model.preprocessor.classes
     told = [(0.75, classes[1]), (0.25, classes[0])] if classes else [(3.0, 3.25), (2.0, 1.75)]
     for score, label in told:
-        counts.told("v0.1", score, label)
-    counts.told("v9.9", 0.5, told[0][1])
+        counts.told(Predicted("v0.1", 0.0, score), label)
+    counts.told(Predicted("v9.9", 0.0, 0.5), told[0][1])
     labels = {"model_version": "v0.1"}
     each = 0.0625 if classes else 0.25
     assert metrics.get_sample_value("model_outcomes_total", labels) == 2
     assert metrics.get_sample_value("model_loss_total", labels) == pytest.approx(2 * each)
     squares = metrics.get_sample_value("model_squared_loss_total", labels)
     assert squares == pytest.approx(2 * each**2)
+
+
+def test_with_three_classes_wrong_ones_are_counted(
+    watched: SimpleNamespace, metrics: CollectorRegistry, counts: LiveCounts
+) -> None:
+    counts._versions["v0.1"].classes = ("a", "b", "c")
+    for label in ("b", "c", "d"):  # the last is none that the version knows
+        counts.told(Predicted("v0.1", 0.0, 0.6, 1), label)
+    labels = {"model_version": "v0.1"}
+    assert metrics.get_sample_value("model_outcomes_total", labels) == 2
+    assert metrics.get_sample_value("model_loss_total", labels) == 1
 
 
 def test_labels_of_all_kinds(watched: SimpleNamespace, counts: LiveCounts) -> None:

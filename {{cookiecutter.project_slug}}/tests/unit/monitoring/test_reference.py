@@ -88,7 +88,8 @@ def test_losses() -> None:
     brier = losses(np.array([1.0, 0.0]), np.array([[0.2, 0.8], [0.9, 0.1]]))
     assert brier == pytest.approx([0.04, 0.01])
     assert losses(np.array([3.0]), np.array([5.0])) == pytest.approx([2.0])
-    assert losses(np.zeros(1), np.full((1, 3), 1 / 3)) is None
+    three = np.array([[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]])
+    assert losses(np.array([1.0, 0.0]), three).tolist() == [0, 1]
 
 
 def test_a_version_without_it_says_what_to_do(trained: SimpleNamespace) -> None:
