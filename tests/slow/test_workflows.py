@@ -148,7 +148,7 @@ def test_retraining_promotes_nothing(act: Runner) -> None:
     assert "gh pr create --head retrain" in act.log.read_text("utf-8")
     remote = act.out.parent / "remote.git"
     changed = run("git", "show", "--name-only", "--format=", "retrain", cwd=remote).split()
-    assert changed == ["model_card.md"]
+    assert changed == ["docs/governance/ai_act.md", "docs/governance/datasheet.md", "model_card.md"]
 
 
 def test_a_release_is_packed_and_signed(act: Runner, tmp_path: Path) -> None:

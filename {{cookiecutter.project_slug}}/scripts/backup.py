@@ -19,7 +19,15 @@ from {{ cookiecutter.package_name }}.utils.files import atomic_file, sha256, wri
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "{{ cookiecutter.project_slug }}"
-CONTENTS = ("artifacts", "configs", "data/external", "data/raw", "model_card.md", "models")
+CONTENTS = (
+    "artifacts",
+    "configs",
+    "data/external",
+    "data/raw",
+    "docs/governance",
+    "model_card.md",
+    "models",
+)
 
 
 def checksum_file(archive: Path) -> Path:

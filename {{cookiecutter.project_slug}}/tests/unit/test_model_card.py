@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 
 from {{cookiecutter.package_name}}.data.schema import load_schema
 from {{cookiecutter.package_name}}.errors import UserError
-from {{cookiecutter.package_name}}.reports import model_card
+from {{cookiecutter.package_name}}.reports import documents
+from {{cookiecutter.package_name}}.tracking.records import MODEL_CARD
 
 ROOT = Path(__file__).parents[2]
 PROSE = "Ünïcode prose,  two  blanks,\ttab and <!-- a comment -->\n\n\n* list\n"
@@ -18,7 +19,7 @@ PROSE = "Ünïcode prose,  two  blanks,\ttab and <!-- a comment -->\n\n\n* list\
 
 def fill(trained: SimpleNamespace, path: Path) -> str:
     schema = load_schema(trained.config.paths.schema_)
-    model_card.update(path, trained.evaluation, schema)
+    documents.update(path, MODEL_CARD, trained.evaluation, schema)
     return path.read_bytes().decode()
 
 
@@ -62,7 +63,7 @@ def test_a_missing_card_is_made_with_every_block_filled(
 ) -> None:
     text = fill(trained, tmp_path / "card.md")
     names = re.findall(r"<!-- run:(\w+) -->", text)
-    assert sorted(names) == sorted(model_card.BLOCKS)
+    assert sorted(names) == ["data", "details", "features", "metrics", "slices"]
     for name in names:
         content = re.search(rf"<!-- run:{name} -->(.*?)<!-- /run:{name} -->", text, re.DOTALL)
         assert content

@@ -27,7 +27,11 @@ from .schema_yaml import flow, schema_yaml
 
 SLICE_LEVELS = 20
 DECISIONS = Path("EDA_DECISIONS.md")
-OUTDATED = (Path("model_card.md"),)  # they speak of another table
+OUTDATED = (  # they speak of another table
+    Path("model_card.md"),
+    Path("docs/governance/datasheet.md"),
+    Path("docs/governance/ai_act.md"),
+)
 
 
 @dataclass(frozen=True)

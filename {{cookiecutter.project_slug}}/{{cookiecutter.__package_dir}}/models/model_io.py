@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from ..errors import UserError
 from ..preprocess.preprocessor import Preprocessor
-from ..tracking.records import MODEL_CARD, Interval, Record, RunRecord
+from ..tracking.records import DOCUMENTS, Interval, Record, RunRecord
 from ..utils.files import atomic_folder, sha256, write_json
 from ..utils.yaml import explain
 from .predictor import Predictor
@@ -229,9 +229,9 @@ def save_version(
 def training_commit() -> dict[str, str | bool | None]:
     """Return the commit that the working directory is at, and whether files differ from it.
 
-    The model card does not count: each evaluation writes it.
+    The pages that each evaluation writes do not count.
     """
-    others = ["--", ":/", f":(exclude){MODEL_CARD}"]
+    others = ["--", ":/", *(f":(exclude){page.as_posix()}" for page in DOCUMENTS)]
     git = ["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", *others]
     try:
         commit, changes = (

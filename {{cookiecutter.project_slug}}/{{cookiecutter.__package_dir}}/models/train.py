@@ -198,6 +198,7 @@ def _origin(
             "sha256": summary.data_sha256,
             "rows": {**summary.rows, "raw": summary.raw_rows},
             "missing_target": summary.missing_target,
+            "missing": summary.missing,
         },
         "threshold": config.evaluate.threshold,
         "packages": package_versions(),

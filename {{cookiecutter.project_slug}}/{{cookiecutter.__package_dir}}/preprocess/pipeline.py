@@ -8,7 +8,7 @@ import os
 from collections import Counter as Tally
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,12 @@ class FirstPass:
     Attributes:
         statistics: Of the training rows.
         class_counts: How many training rows each class has; empty for regression.
-        missing_target: Rows without a target.
+        missing: Rows without a value, by column of the schema.
     """
 
     statistics: Statistics
     class_counts: Tally[str]
-    missing_target: int = 0
+    missing: Tally[str] = field(default_factory=Tally)
 
 
 def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
@@ -109,12 +109,13 @@ def run(config: Config, hashed: Sequence[str] | None = None) -> Summary:
     golden = plain_rows(sample.select(list(preprocessor.columns)).head(GOLDEN_ROWS))
     with temporary_folder(config.paths.processed / "sets") as folder:
         rows, unseen = _second_pass(raw, preprocessor, rule, folder)
-        _refuse_empty(rows, first.missing_target, unseen)
+        _refuse_empty(rows, first.missing[schema.target], unseen)
         near = shifted_leaks(folder, preprocessor, config.features.trusted) | near
         summary = Summary(
             rows=rows,
             raw_rows=entry.rows,
-            missing_target=first.missing_target,
+            missing_target=first.missing[schema.target],
+            missing=dict(first.missing),
             unseen_class=unseen,
             data_sha256=entry.sha256,
             schema_hash=schema.hash,
@@ -156,7 +157,9 @@ def _first_pass(
             check(frame, typed.select(pl.col(frame.columns)), failed, schema.columns, violations)
             row = pl.int_range(start, start + typed.height, eager=True).alias(ROW)
             known = typed[schema.target].is_not_null()
-            first.missing_target += typed.height - int(known.sum())
+            first.missing.update(
+                {name: typed[name].null_count() for name in schema.columns if name in typed.columns}
+            )
             train = known & pl.Series(split_rows(rule, typed) == 0)
             part = typed.select(kept).filter(train)
             if count_classes:

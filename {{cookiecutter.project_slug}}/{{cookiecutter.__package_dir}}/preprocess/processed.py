@@ -27,6 +27,7 @@ class Summary(BaseModel):
     rows: dict[str, int]  # train, val, test
     raw_rows: int
     missing_target: int  # rows without a target: left out
+    missing: dict[str, int] = {}  # raw rows without a value, by column of the schema
     unseen_class: int  # rows of val or test whose class no training row has: left out
     data_sha256: str
     schema_hash: str

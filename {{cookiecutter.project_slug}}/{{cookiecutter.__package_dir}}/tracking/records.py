@@ -11,7 +11,11 @@ from pydantic import BaseModel, ConfigDict
 from ..data.schema import Column
 from ..preprocess.split import SplitRule
 
-MODEL_CARD = Path("model_card.md")  # about the version that was evaluated last
+MODEL_CARD = Path("model_card.md")
+DATASHEET = Path("docs/governance/datasheet.md")
+AI_ACT = Path("docs/governance/ai_act.md")
+DOCUMENTS = MODEL_CARD, DATASHEET, AI_ACT
+"""Pages that each evaluation fills; they are about the version that was evaluated last."""
 
 
 class Record(BaseModel):
@@ -36,6 +40,7 @@ class DataRecord(Record):
     sha256: str
     rows: RowCounts
     missing_target: int  # rows without a target: left out
+    missing: dict[str, int] = {}  # raw rows without a value, by column of the schema
 
 
 class BaselineRecord(Record):

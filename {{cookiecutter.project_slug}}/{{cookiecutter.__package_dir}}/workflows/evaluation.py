@@ -1,4 +1,4 @@
-"""Evaluate a version: measure it, draw the plots, write the report and the model card."""
+"""Evaluate a version: measure it, draw the plots, write the report and the pages."""
 
 import logging
 import shutil
@@ -18,10 +18,9 @@ from ..models.slices import check_columns
 from ..models.thresholds import read_thresholds
 from ..preprocess import processed
 from ..preprocess.preprocessor import Preprocessor
-from ..reports import html_report, model_card, plots
+from ..reports import documents, html_report, plots
 from ..reports.results import Evaluation
 from ..tracking import runs
-from ..tracking.records import MODEL_CARD
 from ..utils.files import atomic_folder, write_json
 
 ASK = "if it is known only afterwards, the numbers here are too good; give it role: leak."
@@ -29,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def run(config: Config, version: str | None = None) -> Evaluation:
-    """Evaluate a version and write artifacts/<version>/ and the model card.
+    """Evaluate a version and write artifacts/<version>/ and the pages about it.
 
     Only rows of the test set are scored; the learning curve trains on parts of the training set
     and is scored on the validation set.
@@ -60,7 +59,7 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     notes = [*near, *evaluation.notes]
     evaluation = replace(evaluation, learning=points, thresholds=weighed, notes=notes)
     _write(evaluation, plots.draw(evaluation), schema)
-    model_card.update(MODEL_CARD, evaluation, schema)
+    documents.update_all(evaluation, schema)
     measured = {name: both.model.value for name, both in evaluation.metrics.items()}
     runs.add_metrics(config.paths.artifacts, model.version, measured)
     runs.tell_sinks(config)
