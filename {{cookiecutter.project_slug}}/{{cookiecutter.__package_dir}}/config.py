@@ -67,9 +67,7 @@ class Split(Section):
     test_from: datetime | None = Field(default=None, description="by time: first moment of test")
     val_fraction: Fraction = 0.15
     test_fraction: Fraction = 0.15
-    group: str | None = Field(
-        default=None, description="by group: column whose values stay together"
-    )
+    group: str | None = Field(default=None, description="by group: column that stays together")
     seed: int = Field(default=0, ge=0, description="by random or group")
 
     @model_validator(mode="after")
@@ -148,12 +146,13 @@ class Evaluate(Section):
     """What the report shows."""
 
     slices: tuple[str, ...] = Field(default=(), description="columns to break the metrics down by")
+    slice_floor: float | None = Field(default=None, description="least ROC AUC of a slice")
+    slice_ceiling: float | None = Field(default=None, description="greatest error of a slice")
+    slice_rows: int = Field(default=100, ge=30, description="smaller slices are held to neither")
     threshold: Fraction = Field(
         default=0.5, description="binary: probability from which it is the positive class"
     )
-    costs: Costs | None = Field(
-        default=None, description="binary: propose the threshold of least cost"
-    )
+    costs: Costs | None = Field(default=None, description="binary: propose the cheapest threshold")
     min_precision: Fraction | None = Field(
         default=None, description="binary: or the one of highest recall with that precision"
     )

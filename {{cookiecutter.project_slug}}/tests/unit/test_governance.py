@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from markdown_it import MarkdownIt
 
 from {{cookiecutter.package_name}}.data import scaffold
 from {{cookiecutter.package_name}}.data.schema import load_schema
@@ -213,30 +212,37 @@ def test_text_from_columns_is_never_markup(
     documents.update(path, page, hostile, schema)
     text = path.read_text("utf-8")
     assert "script" in text
-    assert tags(text) <= tags(plain) | {"ul", "li"}
+    before, after = (live(one) for one in (plain, text))
+    assert before == after
     documents.update(path, page, hostile, schema)
     assert path.read_text("utf-8") == text
 
 
-def tags(text: str) -> set[str]:
-    """Return the elements that the blocks of a page become; comments are none, links are theirs."""
-    reader = MarkdownIt("gfm-like", {"html": True, "linkify": False}).enable("table")
+def live(text: str) -> set[str]:
+    """Return what Markdown would read as more than text in the blocks of a page."""
     found = set()
     for name in BLOCKS:
-        for token in reader.parse(block(text, name) or ""):
-            for one in (token, *(token.children or ())):
-                assert one.type not in ("html_block", "html_inline"), one.content
-                found |= {one.tag} | {f"link to {one.attrs['href']}" for _ in "a" if one.tag == "a"}
+        content = re.sub(r"`[0-9a-f]{64}`|\*\*[A-Z][^*]*:?\*\*", "", block(text, name) or "")
+        for line in content.splitlines():
+            if not line.startswith("|"):  # a table; its cells are looked at one by one
+                line = line.removeprefix("- ")
+            parts = re.split(r"(?<!\\)(?:\\\\)*\|", line) if line.startswith("|") else [line]
+            found |= {f"{name}: {one}" for part in parts for one in markup(part.strip())}
     return found
+
+
+def markup(text: str) -> list[str]:
+    """Return what is not escaped of the characters that Markdown and HTML know."""
+    rest = re.sub(r"\\(?:[^\w\s]|_)|&(?:amp|lt);", "", text)
+    marks = re.findall(r"[*`<\[\]|~$&\\]|://|www\.|(?<![^\W_])_|_(?![^\W_])", rest)
+    return marks + re.findall(r"^(?:#|>|=|[-+] |\d+[.)] )", text)
 
 
 @pytest.mark.parametrize("text", [HOSTILE, *STARTS, "sched_dep_time", "_x", "100% Größe", "-1"])
 def test_a_cell_shows_the_text_as_it_is(text: str) -> None:
-    reader = MarkdownIt("gfm-like", {"html": True, "linkify": False})
-    (_, inline, _) = reader.parse(cell(text))
-    assert inline.children
-    assert {one.type for one in inline.children} <= {"text"}
-    assert inline.children[0].content == " ".join(text.split())
+    shown = re.sub(r"\\([^\w\s]|_)", r"\1", cell(text))
+    assert shown.replace("&lt;", "<").replace("&amp;", "&") == " ".join(text.split())
+    assert markup(cell(text)) == []
 
 
 def test_an_own_table_puts_all_pages_away() -> None:

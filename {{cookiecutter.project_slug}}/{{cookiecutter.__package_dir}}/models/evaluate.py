@@ -130,6 +130,7 @@ def measure(
         metrics=compared,
         slices=parts,
         left_out=left_out,
+        slice_limit=slices.hold_to_limit(parts, settings, preprocessor.task),
         importance=importance.permutation_importance(
             model.recipe, test.x, test.y_true, primary, settings.threshold, seed
         ),

@@ -1,17 +1,19 @@
 """The metrics on parts of the test rows: those that share a value of one column."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import Evaluate
 from ..errors import UserError
 from ..preprocess.preprocessor import InputSpec, Preprocessor
 from ..reports.results import Slice
+from ..reports.slice_limit import Breach, SliceLimit
 from ..utils.bootstrap import Comparison
-from ..utils.metrics import METRICS
+from ..utils.metrics import METRICS, PRIMARY
 from . import scoring
 from .scoring import Predictions
 
@@ -37,6 +39,72 @@ def check_columns(columns: Collection[str], preprocessor: Preprocessor) -> None:
                 f"(there: {', '.join(known)})",
                 2,
             )
+
+
+def check_limit(settings: Evaluate, task: str) -> None:
+    """Check that a floor or ceiling of the slices fits the task and can be held against anything.
+
+    Args:
+        settings: With at most one of both.
+        task: "classification" or "regression".
+
+    Raises:
+        UserError: It is the wrong one, or there are no slices or no intervals; exit code 2.
+    """
+    kind, other = _kind(task)
+    metric = METRICS[PRIMARY[task][0]]
+    if getattr(settings, f"slice_{other}") is not None:
+        better = "less" if kind == "ceiling" else "more"
+        raise UserError(
+            f"evaluate.slice_{other}: of {metric.label}, {better} is better: set "
+            f"evaluate.slice_{kind} instead",
+            2,
+        )
+    if getattr(settings, f"slice_{kind}") is not None and not settings.slices:
+        raise UserError(f"evaluate.slice_{kind}: no slices: name columns in evaluate.slices", 2)
+    if getattr(settings, f"slice_{kind}") is not None and settings.bootstrap == 0:
+        raise UserError(
+            f"evaluate.slice_{kind}: a slice fails by its interval, and there is none with "
+            "evaluate.bootstrap: 0; set such as 500",
+            2,
+        )
+
+
+def hold_to_limit(parts: Sequence[Slice], settings: Evaluate, task: str) -> SliceLimit | None:
+    """Return which slices break the floor or ceiling with all of their interval.
+
+    Args:
+        parts: All slices.
+        settings: The limit, and how many rows a slice must have to be held to it.
+        task: "classification" or "regression"; the limit is of its first metric.
+
+    Returns:
+        None where no limit is set.
+    """
+    kind, _ = _kind(task)
+    limit: float | None = getattr(settings, f"slice_{kind}")
+    if limit is None:
+        return None
+    metric, sign = PRIMARY[task][0], 1 if kind == "floor" else -1
+    held = [
+        Breach(part.column, part.value, part.rows, part.metrics[metric].model)
+        for part in parts
+        if part.rows >= settings.slice_rows and metric in part.metrics
+    ]
+    failed = [
+        one
+        for one in held
+        if (one.estimate.high < limit if kind == "floor" else one.estimate.low > limit)
+    ]
+    failed.sort(key=lambda one: sign * one.estimate.value)
+    return SliceLimit(kind, metric, limit, settings.slice_rows, len(held), failed)
+
+
+def _kind(task: str) -> tuple[str, str]:
+    """Return which limit a task has, and which it has not."""
+    if METRICS[PRIMARY[task][0]].higher_is_better:
+        return "floor", "ceiling"
+    return "ceiling", "floor"
 
 
 def slices(

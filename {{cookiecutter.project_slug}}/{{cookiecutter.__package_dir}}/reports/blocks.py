@@ -112,6 +112,9 @@ def _slices(evaluation: Evaluation, schema: Schema) -> str:
     for part in (weak or evaluation.worst_first[:3])[:WEAK_SHOWN]:
         value = _with_interval(part.metrics[name].model)
         lines.append(f"| {cell(f'{part.column} = {part.value}')} | {part.rows:,} | {value} |")
+    if (limit := evaluation.slice_limit) is not None:
+        lines += ["", cell(limit.sentence(evaluation.unit)) + (":" if limit.failed else "."), ""]
+        lines += [f"- {cell(str(one))}" for one in limit.failed]
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from ..tracking.records import RunRecord
 from ..utils.bootstrap import Comparison, Estimate, is_better
 from ..utils.calibration import CalibrationBin
 from ..utils.metrics import METRICS
+from .slice_limit import SliceLimit
 
 LEARNING_ROUNDS = 100  # of boosting at most, in each point of the learning curve
 MOST_CURVES = 8  # classes with curves of their own; style.CLASS_COLORS has as many
@@ -200,6 +201,7 @@ class Evaluation:
         metrics: By name, in the order of METRICS.
         slices: In the order of the configuration, the most frequent value first.
         left_out: Slices with fewer rows than were asked for, by column.
+        slice_limit: The floor or ceiling of the slices; None if none is set.
         confusion: (true, predicted) counts of the model; empty for regression.
         baseline_confusion: The same of the baseline.
         calibration: Of the model.
@@ -231,6 +233,7 @@ class Evaluation:
     metrics: dict[str, Comparison]
     slices: list[Slice]
     left_out: dict[str, int]
+    slice_limit: SliceLimit | None = None
     confusion: list[list[int]] = field(default_factory=list)
     baseline_confusion: list[list[int]] = field(default_factory=list)
     calibration: list[CalibrationBin] = field(default_factory=list)

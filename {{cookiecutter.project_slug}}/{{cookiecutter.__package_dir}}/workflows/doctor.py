@@ -196,7 +196,9 @@ def statements() -> Finding:
     found = {page: OPEN.findall(page.read_text(encoding="utf-8")) for page in pages}
     places = [f"{page} ({len(texts)})" for page, texts in found.items() if texts]
     if places:
-        return Finding("statements", "look", f"still to be stated: {_few(places)}", "write them")
+        return Finding(
+            "statements", "look", f"still to be stated: {'; '.join(places)}", "write them"
+        )
     return Finding("statements", "fine", "none is open")
 
 

@@ -14,7 +14,7 @@ from ..models.learning_curve import learning_curve
 from ..models.model_io import ModelVersion
 from ..models.promotion import DECISION
 from ..models.registry import find_version
-from ..models.slices import check_columns
+from ..models.slices import check_columns, check_limit
 from ..models.thresholds import read_thresholds
 from ..preprocess import processed
 from ..preprocess.preprocessor import Preprocessor
@@ -39,7 +39,7 @@ def run(config: Config, version: str | None = None) -> Evaluation:
 
     Raises:
         UserError: There is no such version, or what stands in data/processed is not what it was
-            trained on, or a setting names a column that is no input.
+            trained on, or a setting names a column that is no input or does not fit.
     """
     settings, folder = config.evaluate, config.paths.processed
     batch_rows, seed = config.data.batch_rows, config.train.seed
@@ -48,6 +48,7 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     preprocessor, summary = processed.load(folder)
     _check_processed(model, folder, preprocessor, summary)
     check_columns(settings.slices, model.preprocessor)
+    check_limit(settings, model.preprocessor.task)
     settings = _with_threshold(settings, model)
     test = evaluate.read_test(model, folder, settings, batch_rows, seed)
     unit = schema.columns[schema.target].unit
@@ -64,6 +65,17 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     runs.add_metrics(config.paths.artifacts, model.version, measured)
     runs.tell_sinks(config)
     return evaluation
+
+
+def check_slices(evaluation: Evaluation) -> None:
+    """Raise where a slice breaks its floor or ceiling.
+
+    Raises:
+        UserError: Names each of them.
+    """
+    limit = evaluation.slice_limit
+    if limit is not None and limit.failed:
+        raise UserError(f"{evaluation.version}: {limit.message(evaluation.unit)}")
 
 
 def _check_processed(

@@ -198,6 +198,7 @@ def _copy(proof: Proof, config: Config) -> None:
     values["data"]["sha256"] = None
     values["serve"] |= {"store": "models", "cache": ".cache/models", "prediction_log": None}
     values["features"]["lookups"] = None  # the rows have it
+    values["evaluate"] |= {"slice_floor": None, "slice_ceiling": None}  # of other rows
     proof.settings = values | {"paths": {}, "tracking": {}}
     (proof.work / "configs").mkdir()
     shutil.copy(config.paths.schema_, proof.work / "configs/schema.yml")

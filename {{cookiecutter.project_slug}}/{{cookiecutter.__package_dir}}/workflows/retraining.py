@@ -68,7 +68,7 @@ def run(config: Config, now: datetime | None = None) -> Outcome:
         now: The time; None takes the clock's.
 
     Raises:
-        UserError: There is no champion, or a step refuses.
+        UserError: There is no champion, or a step refuses, or a slice breaks its limit.
     """
     now = now or datetime.now(UTC)
     settings, path = load_settings().retraining, config.paths.artifacts / STATE
@@ -97,7 +97,7 @@ def run(config: Config, now: datetime | None = None) -> Outcome:
     write_json(path, State(last=look.when).model_dump(mode="json"))
     pipeline.run(config, hashed_columns(config.paths.models))
     trained = training.run(config)
-    evaluation.run(config, trained.version)
+    evaluation.check_slices(evaluation.run(config, trained.version))
     decision = promotion.promote(config, trained.version)
     runs.tell_sinks(config)
     return Outcome((), decision)
