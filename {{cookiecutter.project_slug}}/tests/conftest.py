@@ -6,6 +6,7 @@ configuration, for what must hold of these; the rows are drawn from the schema, 
 need no data and find the same everywhere.
 """
 
+import logging
 import math
 import os
 import shutil
@@ -82,6 +83,16 @@ def pytest_configure() -> None:
     """Refuse a project that its template's hooks have not finished."""
     if (unfinished := ROOT / "HOOKS_DID_NOT_RUN.md").exists():
         raise pytest.UsageError(unfinished.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Take back how a command has set up the logs: its stream is closed after its test."""
+    logger = logging.getLogger(configuration.__package__)
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
+    yield
+    logger.handlers, logger.propagate = handlers, propagate
+    logger.setLevel(level)
 
 
 @pytest.fixture
