@@ -66,7 +66,7 @@ def options(
 
 @schema_app.command("infer")
 def schema_infer(
-    file: Annotated[Path, typer.Argument(help="Your table: CSV or parquet.")],
+    file: Annotated[Path, typer.Argument(help="Your table: CSV, parquet, or a folder of such.")],
     target: Annotated[str, typer.Option("--target", "-t", help="The column to predict.")],
     config: ConfigPath = DEFAULT,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show all of it, write none.")] = False,
@@ -88,7 +88,7 @@ def schema_infer(
 
 @schema_app.command("update")
 def schema_update(
-    file: Annotated[Path, typer.Argument(help="A newer table: CSV or parquet.")],
+    file: Annotated[Path, typer.Argument(help="A newer table, as for infer.")],
     apply: Annotated[bool, typer.Option("--apply", help="Write it, and keep a copy.")] = False,
     config: ConfigPath = DEFAULT,
 ) -> None:
@@ -193,20 +193,22 @@ def all_steps(config: ConfigPath = DEFAULT) -> None:
 
 @app.command()
 def predict(
-    out: Annotated[Path, typer.Option("--out", "-o", help="CSV or parquet to write.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="CSV or parquet, or the folder to make.")
+    ],
     file: Annotated[
-        Path | None, typer.Argument(help="CSV or parquet; data.source if left out.")
+        Path | None, typer.Argument(help="A file or a folder; data.source if left out.")
     ] = None,
     config: ConfigPath = DEFAULT,
     version: Annotated[
         str | None, typer.Option("--version", help="Such as v0.2, or newest; else the champion.")
     ] = None,
 ) -> None:
-    """Predict every row of a file with the champion, or with another version."""
+    """Predict every row of a file or a folder with the champion, or with another version."""
     from .data.ingest import local_table
-    from .data.lookups import open_store
     from .models.registry import ModelRegistry, find_version
     from .predict import batch
+    from .scale.engine import open_engine
 
     settings = _load(config)
     if version is None:
@@ -214,8 +216,9 @@ def predict(
         model = registry.open_champion()
     else:
         model = find_version(settings.paths.models, None if version == "newest" else version)
-    source, store = file or local_table(settings), open_store(settings.features.lookups)
-    done = batch.run(model, source, out, settings.data.batch_rows, store)
+    source, lookups = file or local_table(settings), settings.features.lookups
+    engine = open_engine(settings.scale)
+    done = batch.run(model, source, out, settings.data.batch_rows, lookups, engine)
     typer.echo(f"{out}: {done.rows - done.rejected:,} rows predicted by {model.version}")
     if done.warned:
         typer.echo(f"{done.warned:,} of them break a rule of the schema: column warnings")

@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -18,6 +16,9 @@ from pydantic import (
 )
 
 from .errors import UserError
+from .scale.engine import Scale
+from .utils.files import name_of
+from .utils.section import Section
 from .utils.yaml import parse_yaml, problems, read_extended
 
 DEFAULT = Path("configs/default.yml")
@@ -36,16 +37,10 @@ def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
 Range = Annotated[tuple[int | float, int | float], AfterValidator(_ascending)]
 
 
-class Section(BaseModel):
-    """Part of the configuration: unknown keys are refused, values cannot be changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class Data(Section):
     """Where the raw table comes from and how much of it is in memory at a time."""
 
-    source: str = Field(description="path, URL, s3://, gs:// or az://; CSV or parquet")
+    source: str = Field(description="CSV or parquet: path, folder or pattern; s3://, gs://, az://")
     sha256: str | None = Field(
         default=None, pattern="^[0-9a-f]{64}$", description="expected checksum"
     )
@@ -53,8 +48,8 @@ class Data(Section):
 
     @property
     def file_name(self) -> str:
-        """The file's name in data/raw: the last part of the source, without a query."""
-        return self.source.split("?")[0].split("#")[0].rstrip("/").replace("\\", "/").split("/")[-1]
+        """What the table is called in data/raw."""
+        return name_of(self.source)
 
 
 class Split(Section):
@@ -256,6 +251,7 @@ class Config(Section):
     serve: Serve = Serve()
     load_test: LoadTest = LoadTest()
     tracking: Tracking = Tracking()
+    scale: Scale = Scale()
     paths: Paths = Paths()
     logging: Logging = Logging()
 

@@ -83,7 +83,7 @@ def test_it_reads_no_row_of_validation_or_test(searched: Make, tmp_path: Path) -
 
 def shuffle_target(folder: Path, name: str) -> None:
     """Write a set anew in which inputs and target belong to different rows."""
-    path = processed.set_path(folder, name)
+    path = processed.part_path(folder, name, 0)
     stamps = {k: v for k, v in pl.read_parquet_metadata(path).items() if k.endswith("_hash")}
     frame = pl.read_parquet(path, memory_map=False)
     shuffled = frame.with_columns(pl.col(processed.TARGET).shuffle(seed=1))

@@ -42,7 +42,7 @@ def test_manifest_says_it_all(project: Make) -> None:
     content = Path("table.csv").read_bytes()
     assert (entry.bytes, entry.rows) == (len(content), 60)
     assert entry.sha256 == hashlib.sha256(content).hexdigest()
-    assert json.loads(Path("data/raw/manifest.json").read_text()) == [vars(entry)]
+    assert json.loads(Path("data/raw/manifest.json").read_text()) == [vars(entry) | {"files": []}]
     assert Path("data/raw/table.csv").read_bytes() == content
 
 
@@ -114,14 +114,14 @@ def test_messages_name_the_source(project: Make, content: bytes, named: str) -> 
     assert ".part-" not in str(caught.value)
 
 
-def test_changed_raw_file_is_noticed(project: Make) -> None:
+def test_changed_raw_table_is_noticed(project: Make) -> None:
     config = project(FRAME, "y")
     ingest.run(config)
     path = Path("data/raw/table.csv")
     path.chmod(0o644)
     path.write_bytes(path.read_bytes().replace(b"true", b"TRUE", 1))
     with pytest.raises(UserError, match="was changed after it was ingested"):
-        ingest.raw_file(config)
+        ingest.raw_table(config)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_mixed_and_outdated_files_are_noticed(
     config = project(frame, "y")
     sets(config)
     opened(config)
-    Path("data/processed/val.parquet").unlink()
+    processed.part_path(config.paths.processed, "val", 0).unlink()
     with pytest.raises(UserError, match="different runs"):
         opened(config)
     pipeline.run(config)
@@ -48,7 +48,7 @@ def test_mixed_and_outdated_files_are_noticed(
 
 
 def test_processed_files_say_what_they_were_made_with(trained: SimpleNamespace) -> None:
-    path = trained.config.paths.processed / "train.parquet"
+    path = processed.part_path(trained.config.paths.processed, "train", 0)
     metadata = pl.read_parquet_metadata(path)
     assert metadata["schema_hash"] == load_schema(trained.config.paths.schema_).hash
     assert metadata["preprocessor_hash"] == trained.model.preprocessor.hash
@@ -112,11 +112,11 @@ def test_a_random_split_is_not_drawn_anew_when_a_column_is_left_out(
 def test_a_damaged_set_is_named(project: Make, frame: pl.DataFrame, sets: Sets, keep: int) -> None:
     config = project(frame, "y")
     sets(config)
-    path = Path("data/processed/val.parquet")
+    path = processed.part_path(config.paths.processed, "val", 0)
     content = path.read_bytes()
     path.write_bytes(content[:keep])
-    with pytest.raises(UserError, match=r"val\.parquet: broken .*run `preprocess` again"):
+    with pytest.raises(UserError, match=r"val: broken .*run `preprocess` again"):
         opened(config)
     path.write_bytes(b"x" * keep + content[keep:])
-    with pytest.raises(UserError, match=r"val\.parquet: broken .*run `preprocess` again"):
+    with pytest.raises(UserError, match=r"val: broken .*run `preprocess` again"):
         processed.read_set(config.paths.processed, "val")

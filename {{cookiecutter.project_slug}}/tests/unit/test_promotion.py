@@ -184,7 +184,7 @@ def test_few_rows_tell_nothing(
     lines = raw.read_text(encoding="utf-8").splitlines(keepends=True)
     (tmp_path / "few.csv").write_text("".join(lines[:40]), encoding="utf-8")
     few = tmp_path / "few.csv", None
-    monkeypatch.setattr(ingest, "raw_file", lambda config: few)
+    monkeypatch.setattr(ingest, "raw_table", lambda config: few)
     decision = promotion.promote(two, "v0.1")
     assert decision.decision == "inconclusive"
     assert "are needed to compare" in decision.reasons[0]

@@ -51,8 +51,7 @@ def test_columns_ranges_categories_and_gaps(table: pl.DataFrame) -> None:
     )
     newer.write_csv("newer.csv")
     before = SCHEMA.read_text("utf-8")
-    with pytest.raises(UserError, match="does not fit the schema"):
-        validate(Path("newer.csv"), load_schema(SCHEMA), 100)
+    assert validate(Path("newer.csv"), load_schema(SCHEMA), 100)
 
     shown = CliRunner().invoke(app, ["schema", "update", "newer.csv"])
     assert shown.exit_code == 0, shown.output
@@ -70,8 +69,8 @@ def test_columns_ranges_categories_and_gaps(table: pl.DataFrame) -> None:
     bound = schema.columns["a.b"].max
     assert isinstance(bound, float)
     assert bound >= 5000
-    assert validate(Path("newer.csv"), schema, 100) == N
-    assert validate(Path("table.csv"), load_schema(SCHEMA.with_name("schema.yml.bak2")), 100) == N
+    assert not validate(Path("newer.csv"), schema, 100)
+    assert not validate(Path("table.csv"), load_schema(SCHEMA.with_name("schema.yml.bak2")), 100)
     assert "# " in SCHEMA.read_text("utf-8"), "comments stay"
 
 

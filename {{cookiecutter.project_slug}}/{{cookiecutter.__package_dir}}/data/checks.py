@@ -134,35 +134,30 @@ def validate(
     path: Path,
     schema: Schema,
     batch_rows: int,
-    shown: str | None = None,
     looked_up: Collection[str] = (),
-) -> int:
-    """Check a whole table against the schema and return its number of rows.
+    file: str = "",
+) -> Violations:
+    """Check a whole file against the schema.
 
     Args:
-        path: The table.
+        path: CSV or parquet.
         schema: What it must look like.
         batch_rows: Rows in memory at a time.
-        shown: What to call the table in messages, if not by its path.
         looked_up: Columns that it may lack.
+        file: What to call it beside others of its table.
 
-    Raises:
-        UserError: All violations together, each with column, rule, count and example rows.
+    Returns:
+        What is wrong, by column and rule, with example rows; and the number of rows.
     """
-    shown = shown or str(path)
-    violations = Violations()
+    violations = Violations(file=file)
     check_names(tables.column_names(path), schema.columns, violations, looked_up=looked_up)
     batches = tables.iter_batches(path, batch_rows, schema.null_values)
-    with progress("validate", tables.count_rows(path), "rows") as bar:
+    with progress(f"validate {file}".rstrip(), tables.count_rows(path), "rows") as bar:
         for batch in ahead(batches):
             typed, failed = cast(batch, schema.columns)
             check(batch, typed, failed, schema.columns, violations)
             bar.update(batch.height)
-    if violations:
-        raise UserError(violations.message(shown))
-    if violations.rows == 0:
-        raise UserError(f"{shown} has no rows")
-    return violations.rows
+    return violations
 
 
 def row_problems(

@@ -8,7 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import UserError
+from ..utils.files import ANY
 from ..utils.progress import progress
+from .parts import tables_in
 
 EXTRAS = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 READ_SECONDS = 60.0  # without a byte from the server, until it is tried once more
@@ -35,6 +37,40 @@ def fetch(source: str, target: Path) -> str:
             if not _is_timeout(error) or attempt + 1 == ATTEMPTS:
                 raise _in_words(error, source, shown) from None
     raise AssertionError
+
+
+def members(source: str) -> dict[str, str] | None:
+    """Return the tables of a folder or a pattern: what to fetch, by its name in the folder.
+
+    Args:
+        source: A path or URL; `**` stands for any folders.
+
+    Returns:
+        None where the source is one file.
+
+    Raises:
+        UserError: There is none, or they cannot be listed; exit code 1 or 2.
+    """
+    import fsspec
+
+    shown = without_secrets(source)
+    if urlsplit(source).scheme in ("http", "https"):
+        if ANY in source:
+            raise UserError(f"{shown}: web servers do not list their files; name one file", 2)
+        return None
+    try:
+        store, path = fsspec.core.url_to_fs(source)
+        if ANY not in path and not store.isdir(path):
+            return None
+        found = [name for name in store.glob(path) if store.isfile(name)] if ANY in path else None
+        root = path.partition(ANY)[0].rpartition("/")[0] if ANY in path else path.rstrip("/")
+        files = {
+            name[len(root) + 1 :]: store.unstrip_protocol(name)
+            for name in (store.find(path) if found is None else found)
+        }
+    except Exception as error:  # each store's client has its own errors
+        raise _in_words(error, source, shown) from None
+    return {name: files[name] for name in tables_in(files, shown)}
 
 
 def without_secrets(source: str) -> str:

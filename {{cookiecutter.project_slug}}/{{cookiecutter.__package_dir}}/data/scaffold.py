@@ -16,7 +16,7 @@ from ..config import load_config
 from ..errors import UserError
 from ..features.known import trace_features
 from ..utils.changes import Change, keep, write_changes
-from ..utils.files import sha256
+from ..utils.files import name_of, sha256
 from ..utils.parts import load_part
 from ..utils.yaml import edited_yaml
 from .column_guess import Guess
@@ -57,7 +57,7 @@ def run(file: Path, target: str, config: Path, dry_run: bool = False) -> Scaffol
     Former files are kept beside the new ones with the ending `.bak`.
 
     Args:
-        file: CSV or parquet.
+        file: CSV or parquet, or a folder or pattern of such files.
         target: The column to predict.
         config: The configuration to change; `paths.schema` in it says where the schema goes.
         dry_run: Write nothing.
@@ -71,11 +71,12 @@ def run(file: Path, target: str, config: Path, dry_run: bool = False) -> Scaffol
     inferred = infer(file, target)
     derived = _derived(former.features.derived, inferred.schema)
     split, split_note = _split(inferred)
-    text = schema_yaml(inferred.schema, inferred.guesses, file.name)
+    name = name_of(file.as_posix())
+    text = schema_yaml(inferred.schema, inferred.guesses, name)
     settings = {
         "task": inferred.task,
         "data.source": _relative(file),
-        "data.sha256": sha256(file),
+        "data.sha256": sha256(file) if file.is_file() else None,  # a folder grows
         **{f"split.{key}": value for key, value in split.items()},
         "features.derived": derived,
         "features.trusted": None,
@@ -85,7 +86,7 @@ def run(file: Path, target: str, config: Path, dry_run: bool = False) -> Scaffol
     changes = [
         Change(schema_path, text),
         Change(config, edited_yaml(config.read_text(encoding="utf-8"), keys)),
-        Change(DECISIONS, decisions(file.name, inferred)),
+        Change(DECISIONS, decisions(name, inferred)),
     ]
     for name in former.train.attachments:
         part = load_part(name, "train.attachments")

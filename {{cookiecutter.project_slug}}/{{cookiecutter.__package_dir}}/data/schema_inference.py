@@ -246,7 +246,7 @@ def _leaks(file: Path, inferred: InferredSchema) -> list[Suspect]:
     found = suspects(
         _numbers(known, schema), schema.features, categorical, known[schema.target], inferred.task
     )
-    first = next(tables.iter_batches(file, SHIFT_ROWS, schema.null_values))
+    first = tables.first_rows(file, SHIFT_ROWS, schema.null_values)
     head = cast(first, schema.columns)[0].with_row_index("__row")
     head = head.filter(pl.col(schema.target).is_not_null())
     row = head["__row"].cast(pl.Int64).to_numpy()

@@ -82,7 +82,7 @@ class Sample:
             self._merge(other.rows)
 
     def _merge(self, rows: pl.DataFrame) -> None:
-        both = rows if self.rows is None else pl.concat([self.rows, rows])
+        both = rows if self.rows is None else pl.concat([self.rows, rows], how="vertical_relaxed")
         self.rows = both.sort("__key").head(self.size)
 
     def frame(self) -> pl.DataFrame:

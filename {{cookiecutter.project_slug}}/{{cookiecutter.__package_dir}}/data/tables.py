@@ -1,51 +1,29 @@
-"""Tables in pieces: CSV and parquet are read and written batch by batch, in bounded memory."""
+"""Tables in pieces: CSV and parquet are read batch by batch, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 
 from ..errors import UserError
 from .csv_format import csv_format
-
-CSV_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
-PARQUET_ENDINGS = (".parquet", ".pq")
-GROUP_ROWS = 32_768  # rows in a group of a parquet file that is written, at least
-
-
-def is_parquet(path: Path) -> bool:
-    """Tell parquet from CSV by the file's name.
-
-    Raises:
-        UserError: The ending is neither; exit code 2.
-    """
-    name = path.name.lower()
-    if name.endswith(PARQUET_ENDINGS):
-        return True
-    if name.endswith(CSV_ENDINGS):
-        return False
-    known = ", ".join(CSV_ENDINGS + PARQUET_ENDINGS)
-    raise UserError(f"{path}: unknown kind of table; the name must end in one of {known}", 2)
+from .parts import Part, files_of, is_parquet
 
 
 def column_names(path: Path) -> list[str]:
-    """Return a table's column names.
+    """Return a table's column names: of several files those of the first, which all must have.
 
     Raises:
-        UserError: No such file, no header, or a name that stands twice; exit code 1 or 2.
+        UserError: No such file, no header, a name that stands twice, or files with different
+            columns; exit code 1 or 2.
     """
-    if not path.is_file():
-        what = "is a folder, not a table" if path.is_dir() else "no such file"
-        raise UserError(f"{path}: {what}", 2)
-    names = list(_parquet(path).schema_arrow.names) if is_parquet(path) else csv_format(path).names
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"{path}: two columns have the same name: {', '.join(map(repr, twice))}")
-    if not names or "" in names:
-        raise UserError(f"{path}: the first line must name every column (got {names})")
+    first, *others = files_of(path)
+    names = _names_in(first)
+    for file in others:
+        if odd := set(names).symmetric_difference(_names_in(file)):
+            shown = ", ".join(map(repr, sorted(odd)))
+            raise UserError(f"{file}: other columns than {first.name} has: {shown}")
     return names
 
 
@@ -55,129 +33,87 @@ def iter_batches(
     null_values: Sequence[str] = ("",),
     columns: Sequence[str] | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Read a table in batches of at most `batch_rows` rows, in the file's order.
+    """Read a table in batches of at most `batch_rows` rows, in order; none spans files.
 
     Parquet keeps its types. CSV columns all come as text (`checks.cast` types them), so that one
     bad value is reported like any other violation and does not end the reading.
 
     Args:
         path: CSV (also compressed with gzip; comma, semicolon, tab or bar; UTF-8, UTF-16 or a
-            Western encoding) or parquet.
+            Western encoding) or parquet; or a folder or pattern of such files.
         batch_rows: Upper bound of rows in a batch.
         null_values: Texts that mean "missing" in CSV.
         columns: Read only these columns.
 
     Raises:
-        UserError: The file is missing or broken.
+        UserError: A file is missing or broken.
     """
-    names = column_names(path)
-    wanted = names if columns is None else [name for name in names if name in set(columns)]
+    files = files_of(path)
+    wanted = _names_in(files[0]) if columns is None else columns
+    for file in files:
+        yield from _file_batches(file, batch_rows, null_values, wanted)
+
+
+def part_batches(
+    part: Part,
+    batch_rows: int,
+    null_values: Sequence[str] = ("",),
+    columns: Sequence[str] | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Read a part of a table as `iter_batches` reads the whole."""
+    rows = slice(part.first, part.first + part.rows)
+    return _file_batches(part.path, batch_rows, null_values, columns, rows)
+
+
+def first_rows(
+    path: Path,
+    rows: int,
+    null_values: Sequence[str] = ("",),
+    columns: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """Return the first rows of a table, whatever files they are in; `iter_batches` says more."""
+    found: list[pl.DataFrame] = []
+    for batch in iter_batches(path, rows, null_values, columns):
+        found.append(batch)
+        if sum(frame.height for frame in found) >= rows:
+            break
+    return pl.concat(found, how="vertical_relaxed").head(rows)
+
+
+def count_rows(path: Path) -> int | None:
+    """Return the number of rows where the files say it (parquet), else None."""
+    files = files_of(path)
+    if not all(map(is_parquet, files)):
+        return None
+    return sum(int(_parquet(file).metadata.num_rows) for file in files)
+
+
+def _names_in(path: Path) -> list[str]:
+    names = list(_parquet(path).schema_arrow.names) if is_parquet(path) else csv_format(path).names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{path}: two columns have the same name: {', '.join(map(repr, twice))}")
+    if not names or "" in names:
+        raise UserError(f"{path}: the first line must name every column (got {names})")
+    return names
+
+
+def _file_batches(
+    path: Path,
+    batch_rows: int,
+    null_values: Sequence[str],
+    columns: Sequence[str] | None,
+    rows: slice = slice(None),
+) -> Iterator[pl.DataFrame]:
+    """Read one file; `rows` cut parquet, a CSV file is read whole."""
+    names = _names_in(path)
+    wanted = [name for name in dict.fromkeys(columns or names) if name in names]
     pieces = (
-        _parquet_batches(path, wanted, batch_rows)
+        _parquet_batches(path, wanted, batch_rows, rows)
         if is_parquet(path)
         else _csv_batches(path, names, wanted, null_values)
     )
     yield from _regroup(_named_errors(pieces, path), batch_rows)
-
-
-def count_rows(path: Path) -> int | None:
-    """Return the number of rows where the file says it (parquet), else None."""
-    return int(_parquet(path).metadata.num_rows) if is_parquet(path) else None
-
-
-class Writer(Protocol):
-    """Takes batches, one after the other."""
-
-    def write(self, frame: pl.DataFrame) -> None:
-        """Append the rows."""
-
-    def close(self) -> None:
-        """Finish the file."""
-
-
-class ParquetWriter:
-    """Writes batches to one parquet file (zstd level 1) in a thread of its own."""
-
-    def __init__(self, path: Path, metadata: dict[str, str] | None = None) -> None:
-        self._path = path
-        self._metadata = metadata or {}
-        self._writer: Any = None
-        self._pool = ThreadPoolExecutor(1)
-        self._pending: Any = None
-        self._held: list[pl.DataFrame] = []
-
-    def __enter__(self) -> "ParquetWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def write(self, frame: pl.DataFrame) -> None:
-        """Append the rows; waits for the rows before, so memory stays bounded.
-
-        Small batches are joined, since every group of rows in the file costs time and space.
-        """
-        self._held.append(frame)
-        if sum(held.height for held in self._held) >= GROUP_ROWS:
-            self._flush()
-
-    def close(self) -> None:
-        """Finish the file; raises what a write in the background raised."""
-        try:
-            if self._held and (self._pending is None or any(not f.is_empty() for f in self._held)):
-                self._flush()
-            if self._pending is not None:
-                self._pending.result()
-        finally:
-            self._pool.shutdown()
-            if self._writer is not None:
-                self._writer.close()
-
-    def _flush(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
-        self._pending = self._pool.submit(self._write, pl.concat(self._held, rechunk=False))
-        self._held = []
-
-    def _write(self, frame: pl.DataFrame) -> None:
-        import pyarrow.parquet as pq
-
-        table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-        if self._writer is None:
-            # Where values repeat, a dictionary makes the file smaller and faster to write and to
-            # read; where they do not, it costs time and saves nothing.
-            repeating = [column.name for column in frame if 4 * column.n_unique() < frame.height]
-            self._writer = pq.ParquetWriter(
-                self._path,
-                table.schema.with_metadata(self._metadata),
-                compression="zstd",
-                compression_level=1,
-                use_dictionary=repeating,
-                write_statistics=False,
-            )
-        self._writer.write_table(table)
-
-
-class CsvWriter:
-    """Writes batches to one CSV file, UTF-8 with Unix line ends."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
-        self._started = False
-
-    def write(self, frame: pl.DataFrame) -> None:
-        """Append the rows; the first call also writes the header."""
-        frame.write_csv(self._file, include_header=not self._started)
-        self._started = True
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
 
 
 def _parquet(path: Path) -> Any:
@@ -190,13 +126,15 @@ def _parquet(path: Path) -> Any:
         raise UserError(f"{path}: not a readable parquet file: {error}") from None
 
 
-def _parquet_batches(path: Path, columns: list[str], batch_rows: int) -> Iterator[pl.DataFrame]:
+def _parquet_batches(
+    path: Path, columns: list[str], batch_rows: int, rows: slice
+) -> Iterator[pl.DataFrame]:
     # Slices of polars take half the time of pyarrow's batches and less memory, and skip the pages
     # of a large row group that they do not need.
     table = pl.scan_parquet(path, glob=False, hive_partitioning=False).select(columns)
-    rows = int(_parquet(path).metadata.num_rows)
-    for start in range(0, max(rows, 1), batch_rows):
-        yield table.slice(start, batch_rows).collect()
+    first, end, _ = rows.indices(int(_parquet(path).metadata.num_rows))
+    for start in range(first, max(end, first + 1), batch_rows):
+        yield table.slice(start, min(batch_rows, end - start)).collect()
 
 
 def _from_arrow(table: Any) -> pl.DataFrame:

@@ -54,7 +54,7 @@ def promote(config: Config, version: str | None = None, force: bool = False) -> 
 def _decide(
     config: Config, candidate: ModelVersion, registry: ModelRegistry, champion: str | None
 ) -> PromotionDecision:
-    path, _ = ingest.raw_file(config)
+    path, _ = ingest.raw_table(config)
     present = None if champion is None else _present(config, candidate, champion)
     change = "" if present is None else _other_target(candidate.metadata, present.metadata)
     other = None if change else present

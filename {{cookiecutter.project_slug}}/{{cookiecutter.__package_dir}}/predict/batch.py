@@ -1,8 +1,9 @@
-"""Predict a file into a file, batch by batch: one row out for each row in, in the same order."""
+"""Predict a table batch by batch: one row out for each row in, in the same order."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ import polars as pl
 from ..data import tables
 from ..data.checks import cast, require_columns, row_problems
 from ..data.column_types import decoded, is_opaque
-from ..data.lookups import LookupStore, SecondTables
+from ..data.lookups import LookupStore, SecondTables, open_store
+from ..data.parts import PARQUET_ENDINGS, WHOLE, is_parquet, is_table, named_files
 from ..data.utils import ahead
+from ..data.writers import CsvWriter, ParquetWriter, Writer
 from ..errors import UserError
-from ..models.model_io import ModelVersion
+from ..models.model_io import ModelVersion, open_version
+from ..scale.engine import LOCAL, Engine
 from ..utils.classes import predicted_classes
-from ..utils.files import atomic_file
+from ..utils.files import atomic_file, atomic_folder
 from ..utils.progress import progress
 
 WARNINGS = "warnings"
@@ -44,9 +48,10 @@ def run(
     source: Path,
     out: Path,
     batch_rows: int = 250_000,
-    store: LookupStore | None = None,
+    lookups: str | None = None,
+    engine: Engine = LOCAL,
 ) -> Predicted:
-    """Predict every row of a table.
+    """Predict every row of a table: a file into a file, a folder of files into a folder.
 
     The output has the input's id columns, `prediction`, and `probability_<class>` for each class
     (classification) or `lower` and `upper` (regression). A row that cannot be predicted keeps its
@@ -55,17 +60,56 @@ def run(
 
     Args:
         model: The model.
-        source: CSV or parquet with at least the model's columns; others are passed over.
-        out: CSV or parquet to write, whole or not at all.
+        source: CSV or parquet with at least the model's columns; others are passed over. Or a
+            folder or pattern of such files.
+        out: CSV or parquet to write, or the folder to make; whole or not at all.
         batch_rows: Rows in memory at a time.
-        store: Where columns are looked up that the input lacks.
+        lookups: The module where columns are looked up that the input lacks.
+        engine: Works on the files of a folder.
 
     Raises:
         UserError: The input lacks a column, cannot be read, has ids that are lists or the like, or
-            is the output too.
+            is the output too; a folder to make is there.
     """
+    files = named_files(source)
+    if WHOLE in files:
+        return _predict_file(model, source, out, batch_rows, open_store(lookups))
+    _refuse_folder(source, out)
+    with atomic_folder(out) as folder:
+        work = partial(_predict_part, model.folder, batch_rows, lookups, folder)
+        done = list(engine.map(work, list(files.items())))
+    rejected = sum(one.rejected for one in done)
+    rows, warned = sum(one.rows for one in done), sum(one.warned for one in done)
+    return Predicted(rows, rejected, warned, out / "*.rejects.csv" if rejected else None)
+
+
+def _refuse_folder(source: Path, out: Path) -> None:
+    """Raise where the predictions of many files cannot go."""
+    if is_table(out):
+        raise UserError(f"{source} is many files: name a folder for theirs, not {out.name}", 2)
+    if out.exists():
+        raise UserError(f"{out} is there already; name a new folder for the predictions", 2)
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise UserError(f"{out} lies in the input; name another folder for the predictions", 2)
+
+
+def _predict_part(
+    version: Path, batch_rows: int, lookups: str | None, out: Path, file: tuple[str, Path]
+) -> Predicted:
+    """Predict one file of a folder, in whatever process, into the file of its name."""
+    name, source = file
+    target = out / (name if name.endswith((".csv", *PARQUET_ENDINGS)) else f"{name}.csv")
+    return _predict_file(_opened(version), source, target, batch_rows, open_store(lookups))
+
+
+_opened = lru_cache(1)(open_version)  # a process works on many files
+
+
+def _predict_file(
+    model: ModelVersion, source: Path, out: Path, batch_rows: int, store: LookupStore | None
+) -> Predicted:
     preprocessor = model.preprocessor
-    tables.is_parquet(out)  # refuses unknown endings before anything is done
+    is_parquet(out)  # refuses unknown endings before anything is done
     second = SecondTables(preprocessor.lookups, store)
     names = require_columns(source, preprocessor.columns, second.columns)
     if source.resolve() == out.resolve():
@@ -149,10 +193,10 @@ def _result(
 
 
 @contextmanager
-def _writer(path: Path) -> Iterator[tables.Writer]:
+def _writer(path: Path) -> Iterator[Writer]:
     with atomic_file(path) as temporary:
-        kind = tables.ParquetWriter if tables.is_parquet(path) else tables.CsvWriter
-        writer: tables.Writer = kind(temporary)
+        kind = ParquetWriter if is_parquet(path) else CsvWriter
+        writer: Writer = kind(temporary)
         try:
             yield writer
         finally:

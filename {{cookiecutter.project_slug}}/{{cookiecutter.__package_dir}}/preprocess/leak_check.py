@@ -61,7 +61,7 @@ def shifted_leaks(
     """Warn of inputs that are the target of a row nearby, by the first training rows.
 
     Args:
-        folder: Where train.parquet is.
+        folder: Where the training set is.
         preprocessor: What the inputs are.
         trusted: Inputs to pass over.
 
@@ -70,7 +70,7 @@ def shifted_leaks(
     """
     names = [item.name for item in preprocessor.inputs]
     columns = [ROW, *names, TARGET]
-    frame = next(tables.iter_batches(set_path(folder, "train"), SHIFT_ROWS, columns=columns))
+    frame = tables.first_rows(set_path(folder, "train"), SHIFT_ROWS, columns=columns)
     x, y = arrays(frame, preprocessor)
     found = shifted(x, names, pl.Series(y), frame[ROW].to_numpy(), preprocessor.task)
     return _warn([one for one in found if one.name not in trusted])

@@ -9,8 +9,10 @@ import polars as pl
 from ..data import tables
 from ..data.checks import cast, check, check_names
 from ..data.download import fetch, without_secrets
+from ..data.parts import is_parquet
 from ..data.schema import Column, Schema
 from ..data.violations import Violations
+from ..data.writers import ParquetWriter
 from ..errors import UserError
 from ..utils.files import atomic_file, temporary_folder
 from .feature_settings import PATH, Table, key_columns
@@ -47,7 +49,7 @@ def materialize(
     shown = without_secrets(table.source)
     with temporary_folder(path.parent / name) as folder:
         file = folder / table.source.split("?")[0].rstrip("/").replace("\\", "/").split("/")[-1]
-        tables.is_parquet(file)  # refuses unknown endings before anything is fetched
+        is_parquet(file)  # refuses unknown endings before anything is fetched
         digest = fetch(table.source, file)
         if table.sha256 not in (None, digest):
             raise UserError(
@@ -61,7 +63,7 @@ def materialize(
         changed = online.write(name, table.keys, values, _rows(frame), digest)
         with (
             atomic_file(path) as temporary,
-            tables.ParquetWriter(temporary, {"source_sha256": digest}) as writer,
+            ParquetWriter(temporary, {"source_sha256": digest}) as writer,
         ):
             writer.write(frame)
     newest = frame[TIME].max()

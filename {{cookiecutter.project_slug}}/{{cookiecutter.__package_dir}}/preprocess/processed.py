@@ -1,4 +1,7 @@
-"""What stands in data/processed: three sets, the fitted preprocessor, and a summary."""
+"""What stands in data/processed: three sets, the fitted preprocessor, and a summary.
+
+A set is a folder of files, one for each part of the raw table that has rows of it.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..data.parts import files_of
 from ..errors import UserError
 from ..utils.yaml import explain
 from .preprocessor import Preprocessor
@@ -39,8 +43,13 @@ class Summary(BaseModel):
 
 
 def set_path(folder: Path, split: str) -> Path:
-    """Return where a set is."""
-    return folder / f"{split}.parquet"
+    """Return the folder of a set's files."""
+    return folder / split
+
+
+def part_path(folder: Path, split: str, index: int) -> Path:
+    """Return where a set's rows of one part of the table are."""
+    return set_path(folder, split) / f"part-{index:05}.parquet"
 
 
 def load(folder: Path) -> tuple[Preprocessor, Summary]:
@@ -58,7 +67,7 @@ def load(folder: Path) -> tuple[Preprocessor, Summary]:
         reason = "; ".join(explain(error)[:3])
         raise UserError(f"{folder}: broken, or of another release ({reason}); {AGAIN}") from None
     if summary.preprocessor_hash != preprocessor.hash or any(
-        _stamp(set_path(folder, split)) != preprocessor.hash for split in SPLITS
+        _stamps(set_path(folder, split)) != {preprocessor.hash} for split in SPLITS
     ):
         raise UserError(f"{folder}: the files are from different runs; {AGAIN}")
     return preprocessor, summary
@@ -68,11 +77,11 @@ def read_set(folder: Path, split: str) -> pl.DataFrame:
     """Return one of the sets as it was written (all of it: train needs it in memory).
 
     Raises:
-        UserError: The file is damaged.
+        UserError: A file is damaged.
     """
     path = set_path(folder, split)
     try:
-        return pl.read_parquet(path, memory_map=False)
+        return pl.read_parquet(files_of(path), memory_map=False)
     except pl.exceptions.PolarsError as error:
         raise UserError(f"{path}: broken ({error}); {AGAIN}") from None
 
@@ -86,11 +95,10 @@ def arrays(frame: pl.DataFrame, preprocessor: Preprocessor) -> tuple[Floats, NDA
     return x, frame[TARGET].cast(pl.Float64).to_numpy()
 
 
-def _stamp(path: Path) -> str | None:
-    """Return the hash of the preprocessor that a set was written with."""
-    if not path.is_file():
-        return None
+def _stamps(path: Path) -> set[str | None]:
+    """Return the hashes of the preprocessors that the files of a set were written with."""
+    files = path.glob("*.parquet")
     try:
-        return pl.read_parquet_metadata(path).get("preprocessor_hash")
+        return {pl.read_parquet_metadata(file).get("preprocessor_hash") for file in files}
     except pl.exceptions.PolarsError as error:
         raise UserError(f"{path}: broken ({error}); {AGAIN}") from None

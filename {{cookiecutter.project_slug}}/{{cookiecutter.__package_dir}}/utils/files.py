@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+ANY = "*"  # stands in a pattern, and in no name of a file
 PART = ".part"
 A_DAY = 86_400  # seconds
 
@@ -23,6 +24,14 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hex digits, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def name_of(source: str) -> str:
+    """Return what a path or URL is called: its last part, of a pattern the last before any `*`."""
+    path = source if ANY in source else source.split("?")[0].split("#")[0]
+    parts = path.replace("\\", "/").rstrip("/").split("/")
+    fixed = parts[: next((i for i, part in enumerate(parts) if ANY in part), len(parts))]
+    return fixed[-1] if fixed and fixed[-1].strip(".") else "table"
 
 
 @contextmanager

@@ -133,11 +133,11 @@ def disk() -> Finding:
 
 def data(config: "Config") -> Finding:
     """Hold the raw table against its manifest."""
-    from ..data.ingest import known, raw_file
+    from ..data.ingest import known, raw_table
 
     if known(config.paths.raw, config.data.file_name) is None:
         return Finding("data", "look", f"{config.data.file_name} is not taken in yet", "make all")
-    path, entry = raw_file(config)
+    path, entry = raw_table(config)
     return Finding("data", "fine", f"{path}: {entry.rows:,} rows, as they were ingested")
 
 

@@ -18,6 +18,7 @@ from ..data import tables
 from ..data.checks import cast, row_problems
 from ..data.ingest import local_table
 from ..data.lookups import second_tables
+from ..data.parts import files_of, is_parquet
 from ..data.schema import Schema, load_schema
 from ..data.utils import plain_rows
 from ..errors import UserError
@@ -82,7 +83,7 @@ def cut(config: Config, folder: Path, ignored: Collection[str] = ()) -> Windows:
     first = low & ((split > 0) | _few((split == 0) & low & known))
     sound = row_problems(typed, failed, schema.columns)[0].is_null().to_numpy()
     names = [*schema.features, *schema.ids, *([schema.time] if schema.time else [])]
-    ending = "parquet" if tables.is_parquet(source) else "csv"
+    ending = "parquet" if is_parquet(files_of(source)[0]) else "csv"
     before, after = (folder / f"{name}.{ending}" for name in ("before", "after"))
     _write(raw.filter(pl.Series(first)), before, schema)
     _write(raw, after, schema)
@@ -102,7 +103,8 @@ def _some_rows(source: Path, schema: Schema, config: Config) -> pl.DataFrame:
     rows = tables.count_rows(source)
     batches = tables.iter_batches(source, config.data.batch_rows, schema.null_values)
     step = 1 if rows is None else -(-rows // MOST_ROWS)
-    return pl.concat(batch.gather_every(step) for batch in batches)
+    some = (batch.gather_every(step) for batch in batches)
+    return pl.concat(some, how="vertical_relaxed")  # files may differ in how wide numbers are
 
 
 def _shifting(typed: pl.DataFrame, schema: Schema, ignored: Collection[str]) -> str | None:

@@ -126,7 +126,7 @@ def _against(settings: Retraining, state: State, more: int, now: datetime) -> It
 def _labelled(config: Config) -> int:
     """Count the rows of `data.source` that have a target."""
     schema = load_schema(config.paths.schema_)
-    path, _ = ingest.raw_file(config)
+    path, _ = ingest.raw_table(config)
     nulls, rows = schema.null_values, config.data.batch_rows
     batches = tables.iter_batches(path, rows, nulls, [schema.target])
     return sum(int(batch[schema.target].is_not_null().sum()) for batch in batches)

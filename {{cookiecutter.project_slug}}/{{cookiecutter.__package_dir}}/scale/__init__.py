@@ -1,0 +1,1 @@
+"""Many parts, worked on in one process or in several."""
