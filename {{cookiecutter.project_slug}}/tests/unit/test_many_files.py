@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -235,10 +237,35 @@ def add(one: list[int], other: list[int]) -> list[int]:
     return [one[0] + other[0], 0]
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="Windows has no such signal")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_a_killed_worker_is_an_error_and_leaves_nothing() -> None:
     with pytest.raises(UserError, match="a worker process was ended from outside"):
         list(Processes(2).map(end, range(8)))
+
+
+DRIVER = """
+import time
+from {{ cookiecutter.package_name }}.scale.processes import Processes
+
+def work(number):
+    print("at work", flush=True)
+    time.sleep(300)
+
+if __name__ == "__main__":
+    list(Processes(2).map(work, range(4)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
+def test_workers_end_with_the_one_who_started_them(tmp_path: Path) -> None:
+    (tmp_path / "driver.py").write_text(DRIVER, encoding="utf-8")
+    command = [sys.executable, tmp_path / "driver.py"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        assert [driver.stdout.readline() for _ in range(2)] == ["at work\n"] * 2
+        driver.kill()
+        driver.communicate(timeout=120)  # until the last one that could write is gone
 
 
 def test_a_run_that_is_killed_between_the_sets_commits_nothing(

@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 from ..errors import UserError
@@ -31,7 +32,7 @@ class Processes:
             return
         workers = min(self.workers, len(items))
         threads = max(1, self._cores // workers)
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), _share, (threads,))
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (threads,))
         waiting: deque[Future[B]] = deque()
         try:
             with progress("parts", len(items), "runs") as bar:
@@ -58,6 +59,14 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _share(threads: int) -> None:
-    """Leave each process its part of the cores; polars reads this when it is first imported."""
-    os.environ["POLARS_MAX_THREADS"] = str(threads)
+def _begin(threads: int) -> None:
+    """Take this worker's part of the cores, and end when the one who started it does."""
+    os.environ["POLARS_MAX_THREADS"] = str(threads)  # which polars reads when it is imported
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
