@@ -260,7 +260,7 @@ if __name__ == "__main__":
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_workers_end_with_the_one_who_started_them(tmp_path: Path) -> None:
     (tmp_path / "driver.py").write_text(DRIVER, encoding="utf-8")
-    command = [sys.executable, tmp_path / "driver.py"]
+    command = [sys.executable, str(tmp_path / "driver.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as driver:
         assert driver.stdout is not None
         assert [driver.stdout.readline() for _ in range(2)] == ["at work\n"] * 2
