@@ -39,9 +39,9 @@ from {{ cookiecutter.package_name }}.data.schema import (
     Column,
     Schema,
     class_labels,
-    label,
     load_schema,
 )
+from {{ cookiecutter.package_name }}.data.written import label
 from {{ cookiecutter.package_name }}.features import helpers
 from {{ cookiecutter.package_name }}.features.known import FEATURES, Feature
 from {{ cookiecutter.package_name }}.models import promotion, train

@@ -170,11 +170,11 @@ def evaluate(
     evaluation = step.run(_load(config), version)
     if as_json:
         print_json(evaluation.to_json())
-        step.check_slices(evaluation)
+        step.check_demands(evaluation)
         return
     for line in lines(evaluation):
         typer.echo(f"  {line}")
-    step.check_slices(evaluation)
+    step.check_demands(evaluation)
     _next(f"{evaluation.report} and {MODEL_CARD}", "models promote")
 
 

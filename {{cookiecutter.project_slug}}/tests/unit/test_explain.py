@@ -138,6 +138,24 @@ def test_every_model_and_task(project: Make, target: str, model: str) -> None:
         np.testing.assert_allclose(found, predictor.predict_row(row), rtol=1e-5, atol=1e-6)
         shares = explainer.contributions(row).contributions.values()
         assert any(shares) == (model != "dummy")
+    assert_means(explainer)
+
+
+def assert_means(explainer: Explainer) -> None:
+    """Hold the mean contributions of many rows equal to those of each row and class."""
+    model = explainer.model
+    transform, rows = model.preprocessor.compile_row(), golden(model)
+    x = np.array([transform(row) for row in rows], dtype=np.float32)
+    classes = range(len(model.preprocessor.classes or "1"))
+    each = [
+        list(explainer.contributions(row, i).contributions.values())
+        for row in rows
+        for i in classes
+    ]
+    found = explain.mean_contributions(model, x)
+    expected = np.array(np.abs(each).mean(axis=0))
+    assert found is not None
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
 
 
 def test_two_classes_are_one_story_told_from_both_sides(project: Make) -> None:

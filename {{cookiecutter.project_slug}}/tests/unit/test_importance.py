@@ -13,6 +13,12 @@ def test_permutation_importance_ranks_every_input(trained: SimpleNamespace) -> N
     assert [one.mean for one in ranked] == sorted((o.mean for o in ranked), reverse=True)
 
 
+def test_each_input_has_its_mean_contribution(trained: SimpleNamespace) -> None:
+    added = {one.name: one.contribution for one in trained.evaluation.importance}
+    assert all(value is not None and value >= 0 for value in added.values())
+    assert max(value or 0 for value in added.values()) > 0.01
+
+
 @pytest.mark.parametrize(
     ("rows", "inputs", "expected"), [(100, 3, 100), (9000, 3, 5000), (9000, 40, 2000), (9, 0, 9)]
 )

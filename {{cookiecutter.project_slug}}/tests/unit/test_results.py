@@ -16,7 +16,7 @@ def test_what_only_the_plots_need_is_left_out(trained: SimpleNamespace) -> None:
     names = {field.name for field in fields(Evaluation)}
     left_out = {"folder", "inputs", "curves", "scores", "residuals"}
     stored = trained.evaluation.to_json()
-    assert stored.keys() == (names - left_out) | {"better"}
+    assert stored.keys() == (names - left_out) | {"better", "failures"}
     assert stored["better"] == trained.evaluation.is_better
     for name, values in stored["metrics"].items():
         assert values["better"] == trained.evaluation.is_better_in(name)

@@ -16,10 +16,10 @@ from . import tables
 from .checks import cast
 from .column_types import DATETIME_FORMATS, cast_column, decoded, is_opaque, without_missing
 from .number_guess import FEWEST_NUMBERS, MOST_ODD, is_missing_word, written_numbers
-from .schema import BOOLEANS, Column, Role, Type
+from .schema import Column, Role, Type
 from .statistics import Counter, Sample
 from .utils import ahead
-from .written import NumberFormat
+from .written import BOOLEANS, NumberFormat
 
 NULLS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "Null", "#N/A", "<NA>")
 NULLS_IN_NUMBERS = ("?", "-", "--", ".", "None", "none", "missing", "unknown")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from .schema import BOOLEANS, Column
-from .written import BLANKS, PLAIN, NumberFormat
+from .schema import Column
+from .written import BLANKS, BOOLEANS, PLAIN, NumberFormat
 
 DTYPES: Mapping[str, pl.DataType] = {
     "integer": pl.Int64(),

@@ -16,15 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import UserError
 from ..features.operations import ValueKind
 from ..utils.yaml import explain, read_yaml
-from .written import NumberFormat
+from .written import NumberFormat, check_spellings, label
 
 Type = Literal["integer", "float", "boolean", "category", "string", "datetime"]
 Unseen = Literal["answer", "refuse"]
+Direction = Literal["up", "down"]
 Role = Literal["feature", "target", "id", "time", "leak", "ignore"]
-BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True, "1.0": True} | {
-    "false": False, "f": False, "no": False, "n": False, "0": False, "0.0": False,
-}  # fmt: skip
-"""How tables write booleans, in lower case."""
 
 
 class Column(BaseModel):
@@ -58,6 +55,13 @@ class Column(BaseModel):
     lookup: str | None = Field(
         default=None, description="second table that has it for rows which come without it"
     )
+    monotone: Direction | None = Field(
+        default=None, description="where the prediction goes as the value grows: the fit obeys"
+    )
+    expect: Direction | None = Field(
+        default=None, description="where it is expected to go in the mean: `evaluate` looks"
+    )
+    invariant: bool = Field(default=False, description="the prediction must not change with it")
     unit: str | None = None
     description: str = ""
 
@@ -73,13 +77,19 @@ class Column(BaseModel):
         if self.values is not None and (self.is_float or self.is_datetime):
             raise ValueError(f"`values` cannot be listed for type {self.type}")
         if self.values is not None and self.is_boolean:
-            _check_spellings(self.values)
-        if self.format is not None and not self.is_datetime:
-            raise ValueError("`format` is for type datetime")
-        if self.number_format is not None and not self.is_number:
-            raise ValueError("`number_format` is for type integer or float")
-        if self.normalize and not self.is_text:
-            raise ValueError("`normalize` is for type category or string")
+            check_spellings(self.values)
+        numbers = "integer, float or boolean"
+        for name, fits, types in (
+            ("format", self.is_datetime, "datetime"),
+            ("number_format", self.is_number, "integer or float"),
+            ("normalize", self.is_text, "category or string"),
+            ("monotone", self.is_number or self.is_boolean, numbers),
+            ("expect", self.is_number or self.is_boolean, numbers),
+        ):
+            if getattr(self, name) and not fits:
+                raise ValueError(f"`{name}` is for type {types}")
+        if (self.monotone or self.expect) and self.role != "feature":
+            raise ValueError("`monotone` and `expect` are for role: feature")
         if self.role == "time" and (not self.is_datetime or self.nullable):
             raise ValueError("role time needs type: datetime and nullable: false")
         if self.role == "target" and self.is_datetime:
@@ -177,18 +187,6 @@ def limits(column: Column) -> list[Limit]:
     return found
 
 
-def _check_spellings(values: tuple[Any, ...]) -> None:
-    """Raise ValueError where a boolean's `values` are not its false and its true."""
-    low = [label(value).lower() for value in values]
-    known = [BOOLEANS.get(text) for text in low]
-    if len(set(low)) != 2 or len(low) != 2 or known[0] is True or known[1] is False:
-        raise ValueError(
-            "`values` of type boolean are two texts: how the table writes false, then how it "
-            'writes true, such as ["no", "yes"]. To turn a target round make it type: category '
-            "and list the positive class last"
-        )
-
-
 def value_kinds(columns: Mapping[str, Column]) -> dict[str, ValueKind]:
     """Return what derived features get of each column."""
     return {name: column.value_kind for name, column in columns.items()}
@@ -199,11 +197,6 @@ def class_labels(column: Column) -> tuple[str, ...] | None:
     if column.is_boolean:
         return column.spellings
     return None if column.values is None else tuple(label(value) for value in column.values)
-
-
-def label(value: Any) -> str:
-    """Return a class value as text: booleans as true and false, all else as written."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class Schema(BaseModel):
@@ -266,7 +259,11 @@ class Schema(BaseModel):
     def hash(self) -> str:
         """SHA-256 of what matters to data and model; a new description leaves it as it is."""
         text = json.dumps(
-            self.model_dump(mode="json", exclude={"columns": {"__all__": {"description", "unit"}}}),
+            self.model_dump(
+                mode="json",
+                exclude_defaults=True,  # so that a new setting leaves the hash as it is
+                exclude={"columns": {"__all__": {"description", "unit"}}},
+            ),
             sort_keys=True,
         )
         return hashlib.sha256(text.encode()).hexdigest()

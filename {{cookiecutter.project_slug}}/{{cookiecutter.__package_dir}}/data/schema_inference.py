@@ -25,7 +25,8 @@ from .column_guess import (
 )
 from .guess_notes import merge_spellings, name_odd_texts
 from .leaks import SHIFT_ROWS, Floats, Suspect, shifted, suspects
-from .schema import BOOLEANS, Column, Schema
+from .schema import Column, Schema
+from .written import BOOLEANS
 
 Task = Literal["classification", "regression"]
 POSITIVE = {

@@ -10,9 +10,10 @@ from ..utils.yaml import edited_yaml
 from . import tables
 from .column_guess import Guess, widen
 from .guess_notes import name_odd_texts
-from .schema import Column, label, load_schema
+from .schema import Column, load_schema
 from .schema_inference import LISTED_CATEGORIES, allowed_range, infer
 from .schema_yaml import column_entry, flow
+from .written import label
 
 
 @dataclass(frozen=True)

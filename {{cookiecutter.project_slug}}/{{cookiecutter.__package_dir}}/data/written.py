@@ -1,4 +1,4 @@
-"""How people write values: numbers with currencies, marks and units, texts in odd case and blanks.
+"""How people write values: numbers with currencies and units, booleans, texts in odd case.
 
 Free of data frames, so that the server reads a request as `column_types` reads a table; a property
 test holds both equal.
@@ -6,7 +6,7 @@ test holds both equal.
 
 import re
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -14,6 +14,10 @@ BLANKS = "[ \\t\\n\\r\\f\\v\u00a0\u2000-\u200a\u202f\u205f\u3000]+"
 PLAIN = {"\u2212": "-", "\u2019": "'"}  # a minus and an apostrophe as typesetters write them
 IN_FRONT = "$\u00a3\u00a5\u20b9"  # currencies that people write there
 _blanks = re.compile(BLANKS)
+BOOLEANS = {"true": True, "t": True, "yes": True, "y": True, "1": True, "1.0": True} | {
+    "false": False, "f": False, "no": False, "n": False, "0": False, "0.0": False,
+}  # fmt: skip
+"""How tables write booleans, in lower case."""
 
 
 class NumberFormat(BaseModel):
@@ -81,3 +85,20 @@ def spaced(text: str) -> str:
 def normalized(text: str) -> str:
     """Return a text in lower case, blanks around it gone and each run of others as one."""
     return _blanks.sub(" ", text).strip(" ").lower()
+
+
+def label(value: Any) -> str:
+    """Return a class value as text: booleans as true and false, all else as written."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def check_spellings(values: tuple[Any, ...]) -> None:
+    """Raise ValueError where a boolean's `values` are not its false and its true."""
+    low = [label(value).lower() for value in values]
+    known = [BOOLEANS.get(text) for text in low]
+    if len(set(low)) != 2 or len(low) != 2 or known[0] is True or known[1] is False:
+        raise ValueError(
+            "`values` of type boolean are two texts: how the table writes false, then how it "
+            'writes true, such as ["no", "yes"]. To turn a target round make it type: category '
+            "and list the positive class last"
+        )

@@ -38,7 +38,8 @@ def fit_chosen(
     Predictions"); a split by time or group has an order that folds would break.
 
     Args:
-        settings: Which model; all but "auto" is taken as it is.
+        settings: Which model; all but "auto" is taken as it is. Where the schema asks for
+            `monotone`, only those that obey compete.
         preprocessor: The fitted transformation.
         training: Inputs (n, k) and n targets; a sample of many.
         validation: The same of the validation rows.
@@ -65,7 +66,8 @@ def fit_chosen(
     if folds:
         x, y_true = both
     fitted, measured = {}, {}
-    for name in CANDIDATES:
+    asked = fitting.monotone(preprocessor)
+    for name in (name for name in CANDIDATES if not asked or fitting.obeys(name)):
         one = settings.model_copy(update={"model": name})
         fitted[name] = recipe, found = fitting.fit_until(one, preprocessor, sample, validation)
         if folds:
@@ -73,7 +75,7 @@ def fit_chosen(
         else:
             y_pred = fitting.predict(recipe, preprocessor, x)
         measured[name] = scoring.values(preprocessor.classes, y_true, y_pred, None, 0.5)
-    metric = scoring.primary_metric(preprocessor.task, measured[CANDIDATES[0]])
+    metric = scoring.primary_metric(preprocessor.task, next(iter(measured.values())))
     scores = {name: values[metric] for name, values in measured.items()}
     chosen = _best(scores, METRICS[metric].higher_is_better is True)
     shown = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())

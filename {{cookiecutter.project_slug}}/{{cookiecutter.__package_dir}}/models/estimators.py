@@ -22,6 +22,7 @@ class Dummy:
     """
 
     design_matrix = False
+    obeys_monotone = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -131,8 +131,8 @@ def measure(
         slices=parts,
         left_out=left_out,
         slice_limit=slices.hold_to_limit(parts, settings, preprocessor.task),
-        importance=importance.permutation_importance(
-            model.recipe, test.x, test.y_true, primary, settings.threshold, seed
+        importance=importance.importance(
+            model, test.x, test.y_true, primary, settings.threshold, seed
         ),
         importance_rows=len(test.x),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.schema import label
+from ..data.written import label
 from ..errors import UserError
 from ..preprocess.preprocessor import InputSpec, Preprocessor
 from ..preprocess.transforms import Floats
@@ -22,7 +22,8 @@ from .model_io import MODEL, TREES, Explanation, ModelVersion
 from .registry import ModelRegistry
 
 Doubles = NDArray[np.float64]
-# From one encoded row (1, k) to c bases and the contributions (c, k); c is 1 for regression.
+# From encoded rows (n, k) to c bases and the contributions (n, c, k); c is 1 for regression. The
+# bases are the same for every row.
 Method = Callable[[Floats], tuple[Doubles, Doubles]]
 
 FILES = {"trees": TREES, "affine": MODEL, "constant": MODEL}
@@ -30,6 +31,7 @@ FILES = {"trees": TREES, "affine": MODEL, "constant": MODEL}
 # is some 1e-6 of what is added up. Training itself lets the export differ by 1e-5. Another model
 # differs by far more than ten times that.
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
+BLOCK_ROWS = 500  # of a design matrix at a time, times the classes
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Explainer:
         inputs = self._transform(row)
         with np.errstate(over="ignore"):  # beyond float32 is infinity, as for the predictor
             x = np.array([inputs], dtype=np.float32)
-        bases, contributions = self._method(x)
+        bases, (contributions,) = self._method(x)
         predicted = self.model.predictor.predict_row(row)
         if not _adds_up(bases, contributions, predicted, preprocessor):
             raise UserError(_not_served(self.model.version))
@@ -129,6 +131,29 @@ class Explainer:
         return METHODS[how.method](path, how, self.model.preprocessor)
 
 
+def mean_contributions(model: ModelVersion, x: Floats) -> Doubles | None:
+    """Return how much each input adds or takes away in the mean, whatever the sign.
+
+    The mean absolute contribution of the rows, and of all classes where there are more than two
+    (Lundberg et al., 2020, section 2.7).
+
+    Args:
+        model: A version whose files are here; what is served is explained.
+        x: (n, k) transformed rows.
+
+    Returns:
+        k numbers in the unit of `Contributions.unit`; None where the model cannot tell.
+    """
+    how = model.metadata.explanation
+    if how is None:
+        return None
+    method = METHODS[how.method](model.folder / FILES[how.method], how, model.preprocessor)
+    blocks = (x[start : start + BLOCK_ROWS] for start in range(0, len(x), BLOCK_ROWS))
+    sums = [np.abs(method(block)[1]).sum(axis=0) for block in blocks]
+    found: Doubles = np.sum(sums, axis=0).mean(axis=0) / len(x)
+    return found
+
+
 def _trees(path: Path, how: Explanation, preprocessor: Preprocessor) -> Method:
     import lightgbm as lgb
 
@@ -136,15 +161,14 @@ def _trees(path: Path, how: Explanation, preprocessor: Preprocessor) -> Method:
 
     def contributions(x: Floats) -> tuple[Doubles, Doubles]:
         found = booster.predict(x, pred_contrib=True, num_threads=1)
-        found = np.asarray(found).reshape(
-            -1, len(preprocessor.inputs) + 1
-        )  # the last column is the base
+        # Of each class; the last column is the base.
+        found = np.asarray(found).reshape(len(x), -1, len(preprocessor.inputs) + 1)
         if preprocessor.classes is None:
             found = found * how.spread
-            found[:, -1] += how.center
+            found[:, :, -1] += how.center
         elif len(preprocessor.classes) == 2:
-            found = np.concatenate([-found, found])
-        return found[:, -1], found[:, :-1]
+            found = np.concatenate([-found, found], axis=1)
+        return found[0, :, -1], found[:, :, :-1]
 
     return contributions
 
@@ -157,8 +181,9 @@ def _affine(path: Path, how: Explanation, preprocessor: Preprocessor) -> Method:
     ends = np.cumsum([item.design_width for item in preprocessor.inputs])[:-1]
 
     def contributions(x: Floats) -> tuple[Doubles, Doubles]:
-        weighted = preprocessor.design_matrix(x)[0][:, None] * weights
-        return bias, np.stack([part.sum(axis=0) for part in np.split(weighted, ends)], axis=1)
+        weighted = preprocessor.design_matrix(x)[:, :, None] * weights
+        parts = np.split(weighted, ends, axis=1)
+        return bias, np.stack([part.sum(axis=1) for part in parts], axis=2)
 
     return contributions
 
@@ -168,7 +193,7 @@ def _constant(path: Path, how: Explanation, preprocessor: Preprocessor) -> Metho
     if preprocessor.classes is not None:
         bias = np.log(bias)
         bias = bias - bias[::-1] if preprocessor.width == 2 else bias
-    return lambda x: (bias, np.zeros((len(bias), x.shape[1])))
+    return lambda x: (bias, np.zeros((len(x), len(bias), x.shape[1])))
 
 
 METHODS: dict[str, Callable[[Path, Explanation, Preprocessor], Method]] = {

@@ -16,6 +16,7 @@ from .predictor import Predictor
 
 ONNX_TOLERANCE = 1e-5
 SMALL_CELLS = 1_000_000  # rows x inputs
+SIGNS = {"up": 1, "down": -1, None: 0}
 GROUPS, GROUP_ROWS = 5, 50  # of predictions that share a width, and the fewest rows of one
 Set: TypeAlias = tuple[Floats, NDArray[np.float64]]  # inputs (n, k) and n targets
 Found: TypeAlias = tuple[Estimator, dict[str, Any]]
@@ -54,7 +55,17 @@ def fit_until(settings: Train, preprocessor: Preprocessor, training: Set, valida
 
     Returns:
         The model, and the parameters that have been found: `fit` with them needs no validation.
+
+    Raises:
+        UserError: The schema asks for `monotone`, and the model does not obey; exit code 2.
     """
+    if monotone(preprocessor) and not obeys(settings.model):
+        others = [name for name in ESTIMATORS if obeys(name) and name != settings.baseline]
+        raise UserError(
+            f"train.model: {settings.model} cannot be held to `monotone` of the schema; take "
+            f"{' or '.join(others)}, or say `expect`, which is looked at and not enforced",
+            2,
+        )
     x, y = training
     model = _new(settings, preprocessor, x)
     if not isinstance(model, EarlyStopping):
@@ -68,8 +79,29 @@ def _new(settings: Train, preprocessor: Preprocessor, x: Floats) -> Estimator:
     # Below this more threads only wait for each other; the fitted model is the same.
     threads = 1 if settings.threads == 0 and x.size < SMALL_CELLS else settings.threads
     classes = len(preprocessor.classes or ())
-    values = Settings(preprocessor.task, classes, settings.params, settings.seed, threads)
+    asked = monotone(preprocessor) if obeys(settings.model) else ()
+    values = Settings(preprocessor.task, classes, settings.params, settings.seed, threads, asked)
     return ESTIMATORS[settings.model](values)
+
+
+def obeys(model: str) -> bool:
+    """Tell whether the fit of a model can be held to the schema's `monotone`."""
+    return bool(getattr(ESTIMATORS[model], "obeys_monotone", False))
+
+
+def monotone(preprocessor: Preprocessor) -> tuple[int, ...]:
+    """Return what `Settings.monotone` is to be; a derived feature goes where it goes.
+
+    Raises:
+        UserError: There are more than two classes, of which none is up; exit code 2.
+    """
+    asked = {name: column.monotone for name, column in preprocessor.columns.items()}
+    signs = [SIGNS[asked.get(item.name)] for item in preprocessor.inputs]
+    if any(signs) and len(preprocessor.classes or ()) > 2:
+        raise UserError(
+            "`monotone` in the schema is for two classes, or for a number to predict", 2
+        )
+    return tuple(signs) if any(signs) else ()
 
 
 def _inputs(model: Estimator, preprocessor: Preprocessor, x: Floats) -> Floats:

@@ -22,6 +22,7 @@ class GradientBoosting:
     """LightGBM on the inputs as they are, with the same trees in Python and in ONNX."""
 
     design_matrix = False
+    obeys_monotone = True
     # Small trees in small steps, and the validation rows tell how many (docs/own_model.md). Splits
     # that name few categories learn less noise, and serve several times as fast.
     defaults: Mapping[str, Any] = {
@@ -107,6 +108,10 @@ class GradientBoosting:
             "force_row_wise": True,
             "verbosity": -1,
         }
+        if any(self.settings.monotone):
+            if aliases["monotone_constraints"] & given.keys():
+                raise UserError("train.params: monotone constraints stand in the schema already", 2)
+            params["monotone_constraints"] = list(self.settings.monotone)
         return params, rounds, patience
 
     def _train(

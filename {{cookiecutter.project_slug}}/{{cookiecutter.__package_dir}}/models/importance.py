@@ -1,6 +1,7 @@
-"""Permutation importance: how much worse a model gets when one input says nothing."""
+"""What a model goes by: what it loses when one input says nothing, and what each input adds."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from ..reports.results import Importance
 from ..utils.metrics import METRICS
 from ..utils.progress import progress
 from . import scoring
+from .explain import mean_contributions
+from .model_io import ModelVersion
 from .predictor import Predictor
 
 Array = NDArray[np.float64]
@@ -21,6 +24,27 @@ SHUFFLED_CELLS = 400_000  # rows x inputs x shuffles
 def sample_size(rows: int, inputs: int) -> int:
     """Return how many of the rows to measure the importance of so many inputs on."""
     return min(rows, max(500, min(5000, SHUFFLED_CELLS // max(1, inputs * SHUFFLES))))
+
+
+def importance(
+    model: ModelVersion, x: Floats, y_true: Array, metric: str, threshold: float, seed: int
+) -> list[Importance]:
+    """Return `permutation_importance` of the recipe, with each input's contributions to the model.
+
+    Args:
+        model: The version.
+        x: (n, inputs) transformed rows.
+        y_true: n targets: numbers or class indices.
+        metric: A name of METRICS.
+        threshold: Two classes: from this probability on it is the positive class.
+        seed: Of the shuffles.
+    """
+    found = permutation_importance(model.recipe, x, y_true, metric, threshold, seed)
+    if (shares := mean_contributions(model, x)) is None:
+        return found
+    names = [item.name for item in model.preprocessor.inputs]
+    added = dict(zip(names, shares.tolist(), strict=True))
+    return [replace(one, contribution=added[one.name]) for one in found]
 
 
 def permutation_importance(

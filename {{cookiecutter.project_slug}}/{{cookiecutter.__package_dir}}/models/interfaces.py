@@ -26,6 +26,8 @@ class Settings:
         params: The model's own parameters, from `train.params`.
         seed: Seed of all that is random in the fit.
         threads: 0 means all cores.
+        monotone: For each input 1 where predictions may only rise with it, -1 where they may only
+            fall, else 0; empty where nothing is asked.
     """
 
     task: Literal["classification", "regression"]
@@ -33,6 +35,7 @@ class Settings:
     params: Mapping[str, Any]
     seed: int = 0
     threads: int = 0
+    monotone: tuple[int, ...] = ()
 
 
 class Estimator(Protocol):

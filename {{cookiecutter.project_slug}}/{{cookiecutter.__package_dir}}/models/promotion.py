@@ -1,5 +1,6 @@
 """Whether a new version takes the champion's place, on rows that neither has learned from."""
 
+import json
 from dataclasses import asdict, replace
 
 from ..config import Config
@@ -13,14 +14,15 @@ from .registry import TWO_WAYS_ON, ModelRegistry, find_version
 from .unseen_rows import missing_columns, read_unseen_rows
 
 MIN_ROWS = 20  # fewer tell nothing
-DECISION = "decision.json"
+DECISION, EVALUATION = "decision.json", "evaluation.json"
 
 
 def promote(config: Config, version: str | None = None, force: bool = False) -> PromotionDecision:
     """Make a version the champion if it deserves it.
 
     It must beat the champion; without one, or where the champion predicts something else, its own
-    baseline. The decision is written to artifacts/<version>/decision.json.
+    baseline; and its evaluation, if there is one, must not have found that it is not what
+    configuration or schema ask for. The decision is written to artifacts/<version>/decision.json.
 
     Args:
         config: The configuration.
@@ -39,6 +41,8 @@ def promote(config: Config, version: str | None = None, force: bool = False) -> 
     verify_golden_rows(candidate)  # what cannot be served cannot be promoted
     if force:
         decision = PromotionDecision("promote", ("forced: nothing was compared",), forced=True)
+    elif failures := _failures(config, candidate.version):
+        decision = PromotionDecision("reject", failures)
     else:
         decision = _decide(config, candidate, registry, champion)
         if decision.decision == "inconclusive" and champion is None:
@@ -49,6 +53,18 @@ def promote(config: Config, version: str | None = None, force: bool = False) -> 
         registry.upload(candidate.folder)
         registry.set_champion(candidate.folder, "forced" if force else "; ".join(decision.reasons))
     return decision
+
+
+def _failures(config: Config, version: str) -> tuple[str, ...]:
+    """Return what the evaluation of a version says that it was asked for and is not."""
+    path = config.paths.artifacts / version / EVALUATION
+    if not path.exists():
+        return ()
+    try:
+        failures: list[str] = json.loads(path.read_text(encoding="utf-8")).get("failures", [])
+    except (ValueError, AttributeError):
+        raise UserError(f"{path}: broken; run `evaluate --version {version}` again") from None
+    return tuple(failures)
 
 
 def _decide(

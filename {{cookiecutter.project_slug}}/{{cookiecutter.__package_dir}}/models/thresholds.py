@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..config import Costs, Evaluate
 from ..data import tables
 from ..preprocess import processed
-from ..reports.results import AtThreshold, BothSets, Thresholds
+from ..reports.thresholds import AtThreshold, BothSets, Thresholds
 from ..utils.classes import predicted_classes
 from ..utils.ranking import Ranking
 from .model_io import ModelVersion

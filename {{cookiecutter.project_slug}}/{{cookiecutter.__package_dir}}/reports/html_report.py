@@ -184,6 +184,10 @@ def _text(name: str, evaluation: Evaluation) -> str:
         "importance": f"Each input's values are shuffled over {evaluation.importance_rows:,} test "
         "rows, five times. Inputs that say the same share their importance, so a small bar does "
         "not mean that a column is useless.",
+        "contributions": "What each input adds to a prediction of the served model, or takes from "
+        f"it, in the mean over the same {evaluation.importance_rows:,} rows: SHAP values, as the "
+        "reasons for a single prediction are. This is what the model goes by; above is what that "
+        "is good for.",
         "learning_curve": "If the model's line still rises (or falls, where lower is better) at "
         "the right end, more data would help. Scored on validation rows, with at most "
         f"{LEARNING_ROUNDS} rounds of boosting.",

@@ -34,6 +34,8 @@ def draw(evaluation: Evaluation) -> dict[str, bytes]:
         pictures = _regression(evaluation)
     if evaluation.importance:
         pictures["importance"] = importance(evaluation)
+        if evaluation.importance[0].contribution is not None:
+            pictures["contributions"] = contributions(evaluation)
     columns = dict.fromkeys(part.column for part in evaluation.slices)
     for place, column in enumerate(columns, start=1):
         pictures[f"slices_{place}"] = slices(evaluation, column)
@@ -84,6 +86,23 @@ def importance(evaluation: Evaluation) -> bytes:
         axes.locator_params(axis="x", nbins=6)
         more = len(evaluation.importance) - len(bars)
         axes.set_title("Permutation importance" + f" (first {MOST_INPUTS})" * (more > 0))
+        return png()
+
+
+def contributions(evaluation: Evaluation) -> bytes:
+    """How much each input adds to a prediction or takes from it."""
+    added = {one.name: one.contribution or 0.0 for one in evaluation.importance}
+    names = sorted(added, key=lambda name: -added[name])[:MOST_INPUTS][::-1]
+    with panel(WIDTH, 1.4 + 0.27 * len(names)) as (axes, png):
+        axes.barh(range(len(names)), [added[name] for name in names], color=MODEL, height=0.68)
+        axes.set_yticks(range(len(names)), [short(name) for name in names])
+        axes.grid(visible=False, axis="y")
+        classes = len(evaluation.classes or ())
+        unit = ("log-odds" if classes == 2 else "score") if classes else evaluation.unit
+        axes.set_xlabel("Mean absolute contribution" + (f" ({unit})" if unit else ""))
+        axes.locator_params(axis="x", nbins=6)
+        more = len(added) - len(names)
+        axes.set_title("SHAP importance" + f" (first {MOST_INPUTS})" * (more > 0))
         return png()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..utils.calibration import CalibrationBin
-from .results import Curves, Evaluation, Points, Scores, Thresholds
+from .results import Curves, Evaluation, Points, Scores
 from .style import (
     BASELINE,
     CLASS_COLORS,
@@ -22,6 +22,7 @@ from .style import (
     panels,
     short,
 )
+from .thresholds import Thresholds
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,9 @@ from ..tracking.records import RunRecord
 from ..utils.bootstrap import Comparison, Estimate, is_better
 from ..utils.calibration import CalibrationBin
 from ..utils.metrics import METRICS
+from .behaviour import Behaviour
 from .slice_limit import SliceLimit
+from .thresholds import Thresholds
 
 LEARNING_ROUNDS = 100  # of boosting at most, in each point of the learning curve
 MOST_CURVES = 8  # classes with curves of their own; style.CLASS_COLORS has as many
@@ -46,6 +48,7 @@ class Importance:
     name: str
     mean: float
     spread: float  # standard deviation over the shuffles
+    contribution: float | None = None  # mean absolute one to a prediction; None: not to be told
 
 
 @dataclass(frozen=True)
@@ -92,49 +95,6 @@ class Curves:
     baseline_roc: Points
     precision_recall: Points
     baseline_precision_recall: Points
-
-
-@dataclass(frozen=True)
-class AtThreshold:
-    """What a threshold does to a set of rows; NaN is undefined."""
-
-    threshold: float
-    precision: float
-    recall: float
-    cost: float  # of a row, in the mean
-
-
-@dataclass(frozen=True)
-class BothSets:
-    """One threshold on the rows that it may be chosen by, and on those that measure it."""
-
-    validation: AtThreshold
-    test: AtThreshold
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Two classes: what each threshold does on the validation rows, and which one is proposed.
-
-    Attributes:
-        rows: Number of validation rows.
-        false_positive: What a wrong yes costs; 1 unless stated.
-        false_negative: What a wrong no costs; 1 unless stated.
-        min_precision: The precision that is asked for.
-        asked: Whether costs or a precision are stated.
-        points: From the lowest threshold to the highest.
-        used: The threshold that the version predicts by.
-        proposed: None if nothing is asked for, or no threshold reaches the precision.
-    """
-
-    rows: int
-    false_positive: float
-    false_negative: float
-    min_precision: float | None
-    asked: bool
-    points: list[AtThreshold]
-    used: BothSets
-    proposed: BothSets | None
 
 
 @dataclass(frozen=True)
@@ -202,6 +162,7 @@ class Evaluation:
         slices: In the order of the configuration, the most frequent value first.
         left_out: Slices with fewer rows than were asked for, by column.
         slice_limit: The floor or ceiling of the slices; None if none is set.
+        behaviour: Whether the model behaves as the schema declares.
         confusion: (true, predicted) counts of the model; empty for regression.
         baseline_confusion: The same of the baseline.
         calibration: Of the model.
@@ -234,6 +195,7 @@ class Evaluation:
     slices: list[Slice]
     left_out: dict[str, int]
     slice_limit: SliceLimit | None = None
+    behaviour: list[Behaviour] = field(default_factory=list)
     confusion: list[list[int]] = field(default_factory=list)
     baseline_confusion: list[list[int]] = field(default_factory=list)
     calibration: list[CalibrationBin] = field(default_factory=list)
@@ -259,6 +221,13 @@ class Evaluation:
         return self.is_better_in(self.primary) if self.primary in self.metrics else None
 
     @property
+    def failures(self) -> list[str]:
+        """What the version was asked for and is not, in words: it is not to be promoted."""
+        limit = self.slice_limit
+        slices = [limit.message(self.unit)] if limit is not None and limit.failed else []
+        return slices + [str(one) for one in self.behaviour if not one.holds]
+
+    @property
     def weak(self) -> list[Slice]:
         """Slices on which the model does worse than on all rows, the worst first."""
         return [part for part in self.worst_first if part.weak]
@@ -281,7 +250,7 @@ class Evaluation:
             del everything[name]
         for name, comparison in everything["metrics"].items():
             comparison["better"] = self.is_better_in(name)
-        everything["better"] = self.is_better
+        everything |= {"better": self.is_better, "failures": self.failures}
         everything["metadata"] = self.metadata.model_dump(mode="json", exclude={"golden"})
         cleaned: dict[str, Any] = _clean(everything)
         return cleaned

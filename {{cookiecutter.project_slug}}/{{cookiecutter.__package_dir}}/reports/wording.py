@@ -102,5 +102,8 @@ def lines(evaluation: Evaluation) -> Iterator[str]:
         weak = [f"{part.column} = {part.value}" for part in evaluation.weak]
         more = ", ..." * (len(weak) > WEAK_NAMED)
         yield f"weak slices: {', '.join(weak[:WEAK_NAMED])}{more}"
+    for one in evaluation.behaviour:
+        if one.holds:
+            yield str(one)
     for note in evaluation.notes:
         yield f"note: {note}"

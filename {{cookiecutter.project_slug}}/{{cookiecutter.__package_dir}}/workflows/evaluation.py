@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..config import Config, Evaluate
+from ..data import ingest
+from ..data.lookups import open_store
 from ..data.schema import Schema, load_schema
 from ..errors import UserError
-from ..models import evaluate
+from ..models import behaviour, evaluate
 from ..models.learning_curve import learning_curve
 from ..models.model_io import ModelVersion
 from ..models.promotion import DECISION
@@ -19,6 +21,7 @@ from ..models.thresholds import read_thresholds
 from ..preprocess import processed
 from ..preprocess.preprocessor import Preprocessor
 from ..reports import documents, html_report, plots
+from ..reports.behaviour import Behaviour
 from ..reports.results import Evaluation
 from ..tracking import runs
 from ..utils.files import atomic_folder, write_json
@@ -54,11 +57,14 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     unit = schema.columns[schema.target].unit
     artifacts = config.paths.artifacts / model.version
     evaluation = evaluate.measure(model, test, settings, seed, unit, artifacts)
+    found = _behaviour(config, model)
     points = learning_curve(model, folder, config.train, settings, batch_rows)
     weighed = read_thresholds(model, folder, test.predictions, settings, batch_rows)
     near = [f"{name} {note}: {ASK}" for name, note in summary.near_leaks.items()]
     notes = [*near, *evaluation.notes]
-    evaluation = replace(evaluation, learning=points, thresholds=weighed, notes=notes)
+    evaluation = replace(
+        evaluation, learning=points, thresholds=weighed, notes=notes, behaviour=found
+    )
     _write(evaluation, plots.draw(evaluation), schema)
     documents.update_all(evaluation, schema)
     measured = {name: both.model.value for name, both in evaluation.metrics.items()}
@@ -67,15 +73,24 @@ def run(config: Config, version: str | None = None) -> Evaluation:
     return evaluation
 
 
-def check_slices(evaluation: Evaluation) -> None:
-    """Raise where a slice breaks its floor or ceiling.
+def check_demands(evaluation: Evaluation) -> None:
+    """Raise where a slice breaks its floor or ceiling, or the model what the schema declares.
 
     Raises:
         UserError: Names each of them.
     """
-    limit = evaluation.slice_limit
-    if limit is not None and limit.failed:
-        raise UserError(f"{evaluation.version}: {limit.message(evaluation.unit)}")
+    if evaluation.failures:
+        raise UserError(f"{evaluation.version}: " + "\n".join(evaluation.failures))
+
+
+def _behaviour(config: Config, model: ModelVersion) -> list[Behaviour]:
+    """Look at what the schema declares of the model; the raw table is read only if it does."""
+    if not any(behaviour.declared(model.metadata.columns)):
+        return []
+    path, _ = ingest.raw_table(config)
+    store = open_store(config.features.lookups)
+    rows = behaviour.read_rows(path, model, config.data.batch_rows, store)
+    return behaviour.measure(model, rows)
 
 
 def _check_processed(

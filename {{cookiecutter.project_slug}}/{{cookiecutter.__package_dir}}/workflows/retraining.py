@@ -97,7 +97,7 @@ def run(config: Config, now: datetime | None = None) -> Outcome:
     write_json(path, State(last=look.when).model_dump(mode="json"))
     pipeline.run(config, hashed_columns(config.paths.models))
     trained = training.run(config)
-    evaluation.check_slices(evaluation.run(config, trained.version))
+    evaluation.check_demands(evaluation.run(config, trained.version))
     decision = promotion.promote(config, trained.version)
     runs.tell_sinks(config)
     return Outcome((), decision)
