@@ -61,10 +61,9 @@ def fit_chosen(
         )
     sample = _sample(training, preprocessor, settings.seed)
     x, y_true = validation
-    both = np.concatenate([sample[0], x]), np.concatenate([sample[1], y_true])
-    folds = FOLDS if at_random and _can_be_cut(both[1], preprocessor) else 0
+    folds = FOLDS if at_random and _can_be_cut(sample[1], y_true, preprocessor) else 0
     if folds:
-        x, y_true = both
+        x, y_true = both = np.concatenate([sample[0], x]), np.concatenate([sample[1], y_true])
     fitted, measured = {}, {}
     asked = fitting.monotone(preprocessor)
     for name in (name for name in CANDIDATES if not asked or fitting.obeys(name)):
@@ -110,8 +109,11 @@ def _sample(rows: fitting.Set, preprocessor: Preprocessor, seed: int) -> fitting
     return x[taken], y[taken]
 
 
-def _can_be_cut(y: NDArray[np.float64], preprocessor: Preprocessor) -> bool:
+def _can_be_cut(
+    y: NDArray[np.float64], y_val: NDArray[np.float64], preprocessor: Preprocessor
+) -> bool:
     """Tell whether rows are few, and each class has enough of them for all folds."""
+    y = np.concatenate([y, y_val])
     if len(y) >= FOLD_ROWS or len(y) < 2 * FOLDS:
         return False
     return preprocessor.classes is None or int(np.unique(y, return_counts=True)[1].min()) >= FOLDS

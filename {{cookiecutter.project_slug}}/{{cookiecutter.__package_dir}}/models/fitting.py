@@ -16,6 +16,7 @@ from .predictor import Predictor
 
 ONNX_TOLERANCE = 1e-5
 SMALL_CELLS = 1_000_000  # rows x inputs
+BLOCK_ROWS = 65_536  # to predict at a time
 SIGNS = {"up": 1, "down": -1, None: 0}
 GROUPS, GROUP_ROWS = 5, 50  # of predictions that share a width, and the fewest rows of one
 Set: TypeAlias = tuple[Floats, NDArray[np.float64]]  # inputs (n, k) and n targets
@@ -110,7 +111,13 @@ def _inputs(model: Estimator, preprocessor: Preprocessor, x: Floats) -> Floats:
 
 def predict(model: Estimator, preprocessor: Preprocessor, x: Floats) -> NDArray[np.float64]:
     """Return (n, classes) probabilities or n predictions for transformed rows (n, k)."""
-    return model.predict(_inputs(model, preprocessor, x))
+    blocks = [model.predict(_inputs(model, preprocessor, block)) for block in _blocks(x)]
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _blocks(x: Floats) -> list[Floats]:
+    """Cut rows into views of bounded height; at least one."""
+    return [x[start : start + BLOCK_ROWS] for start in range(0, max(len(x), 1), BLOCK_ROWS)]
 
 
 def conformal(y_true: NDArray[np.float64], y_pred: NDArray[np.float64], level: float) -> Interval:
@@ -160,7 +167,9 @@ def export(
     onnx = model.to_onnx()
     predictor = Predictor(preprocessor, onnx, model.design_matrix)
     difference = max(
-        float(np.abs(predictor.predict(x) - predict(model, preprocessor, x)).max()) for x in parts
+        float(np.abs(predictor.predict(x) - predict(model, preprocessor, x)).max())
+        for part in parts
+        for x in _blocks(part)
     )
     if not difference <= ONNX_TOLERANCE * scale:
         raise UserError(

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +17,6 @@ from ..config import AUTO, Config, Train
 from ..data.schema import Schema, load_schema
 from ..preprocess import current, processed
 from ..preprocess.preprocessor import Preprocessor
-from ..preprocess.split import SPLITS
 from ..tracking.records import RefitRecord
 from ..utils.random_seed import seed_everything
 from . import fitting, scoring
@@ -78,11 +77,10 @@ def run(config: Config, version: str | None = None) -> Trained:
     preprocessor, summary = current.load(config)
     check_columns(config.evaluate.slices, preprocessor)
     seed_everything(settings.seed)
-    sets = [
-        processed.arrays(processed.read_set(config.paths.processed, split), preprocessor)
-        for split in SPLITS
-    ]
-    training, validation = sets[:2]
+    whole, sets = processed.read_arrays(
+        config.paths.processed, preprocessor, summary, config.data.batch_rows
+    )
+    training, validation = sets["train"], sets["val"]
     at_random = config.split.by == "random"
     log.info("training %s on %s rows x %s inputs", settings.model, *training[0].shape)
     settings, choice, (recipe, found) = fit_chosen(
@@ -91,10 +89,10 @@ def run(config: Config, version: str | None = None) -> Trained:
     baseline = fitting.fit(fitting.baseline_of(settings), preprocessor, *training)
     served, refit = recipe, None
     if settings.refit:
-        served, refit = _refit(settings, found, preprocessor, recipe, sets)
+        served, refit = _refit(settings, found, preprocessor, recipe, whole, len(training[1]))
     classes = preprocessor.classes
     scale = 1.0 if classes else max(1.0, float(np.abs(training[1]).max()))
-    seen = [x for x, _ in sets[:2]]
+    seen = [training[0], validation[0]]
     onnx, predictor = fitting.export(served, preprocessor, seen, scale)
     files = {MODEL: with_metadata(onnx, _labels(config.model.name, folder.name, preprocessor))}
     if refit is not None:
@@ -102,9 +100,8 @@ def run(config: Config, version: str | None = None) -> Trained:
     files[BASELINE], _ = fitting.export(baseline, preprocessor, seen, scale)
     explanation, extra = served.explanation() if isinstance(served, Explainable) else (None, {})
     files |= {PICKLE: pickle.dumps(served), **extra}
-    known = dict(zip(SPLITS, sets, strict=True))
     predict = partial(fitting.predict, recipe, preprocessor)
-    fitted = Fitted(preprocessor, known, predict, config.evaluate.threshold)
+    fitted = Fitted(preprocessor, sets, predict, config.evaluate.threshold)
     files |= attach(settings.attachments, fitted)
     record = _origin(config, schema, preprocessor, summary) | {
         "model": settings.model,
@@ -149,20 +146,29 @@ def _refit(
     found: Mapping[str, Any],
     preprocessor: Preprocessor,
     recipe: Estimator,
-    sets: Sequence[fitting.Set],
+    whole: fitting.Set,
+    learned: int,
 ) -> tuple[Estimator, RefitRecord | None]:
     """Fit what was measured again, on all rows that have a target: what is served.
 
     Its interval is that of the recipe, from all rows which that has not learned from: the model
     itself knows these rows, so that its own residuals there say nothing.
 
+    Args:
+        settings: As for the recipe.
+        found: The parameters that were found for it.
+        preprocessor: The fitted transformation.
+        recipe: What was measured.
+        whole: All rows; first those that it has learned from.
+        learned: How many these are.
+
     Returns:
         The model; the recipe and None where it is worse on rows that it knows, beyond doubt.
     """
-    x, y = (np.concatenate(part) for part in zip(*sets, strict=True))
+    x, y = whole
     same = settings.model_copy(update={"params": {**settings.params, **found}})
     model = fitting.fit(same, preprocessor, x, y)
-    x, y_true = (np.concatenate(part) for part in zip(*sets[1:], strict=True))
+    x, y_true = x[learned:], y[learned:]
     again, before = (fitting.predict(one, preprocessor, x) for one in (model, recipe))
     rows = Rows(y_true, again.astype(np.float32), before.astype(np.float32))
     decision = compare_versions(rows, preprocessor.task, 1, 0, MIN_RESAMPLES, settings.seed)

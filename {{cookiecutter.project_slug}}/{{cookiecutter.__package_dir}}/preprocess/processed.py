@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..data import tables
 from ..data.parts import files_of
 from ..errors import UserError
 from ..utils.yaml import explain
@@ -18,6 +19,7 @@ from .preprocessor import Preprocessor
 from .split import SPLITS, SplitRule
 from .transforms import Floats
 
+Arrays = tuple[Floats, NDArray[np.float64]]
 ROW, TARGET, KEY = "__row", "__target", "__key"  # columns of each set besides the inputs
 PREPROCESSOR, SUMMARY = "preprocessor.json", "summary.json"
 AGAIN = "run `preprocess` again"
@@ -86,7 +88,39 @@ def read_set(folder: Path, split: str) -> pl.DataFrame:
         raise UserError(f"{path}: broken ({error}); {AGAIN}") from None
 
 
-def arrays(frame: pl.DataFrame, preprocessor: Preprocessor) -> tuple[Floats, NDArray[np.float64]]:
+def read_arrays(
+    folder: Path, preprocessor: Preprocessor, summary: Summary, batch_rows: int
+) -> tuple[Arrays, dict[str, Arrays]]:
+    """Return all sets as `arrays`, one after the other in one piece of memory, and each as a view.
+
+    Args:
+        folder: data/processed.
+        preprocessor: What the inputs are.
+        summary: How many rows each set has.
+        batch_rows: Rows to read at a time.
+
+    Raises:
+        UserError: A file is damaged.
+    """
+    names = [item.name for item in preprocessor.inputs]
+    rows = sum(summary.rows.values())
+    x, y = np.empty((rows, len(names)), dtype=np.float32), np.empty(rows)
+    sets, end = {}, 0
+    for split in SPLITS:
+        start, last = end, end + summary.rows[split]
+        for frame in tables.iter_batches(
+            set_path(folder, split), batch_rows, columns=[*names, TARGET]
+        ):
+            first, end = end, end + frame.height
+            if end <= last:
+                x[first:end], y[first:end] = arrays(frame, preprocessor)
+        if end != last:
+            raise UserError(f"{set_path(folder, split)} has not the rows of {SUMMARY}; {AGAIN}")
+        sets[split] = x[start:end], y[start:end]
+    return (x, y), sets
+
+
+def arrays(frame: pl.DataFrame, preprocessor: Preprocessor) -> Arrays:
     """Return a set's inputs (n, k) float32 in C order, and its n targets (classes: indices)."""
     names = [item.name for item in preprocessor.inputs]
     x = np.empty((frame.height, len(names)), dtype=np.float32)
