@@ -18,7 +18,7 @@ from typing import Any
 # A part is the name of a yes/no question, question=choice, or question=choice,choice. It stays when
 # the answer chooses it; otherwise its paths go. A path that is listed under two parts needs both.
 OPTIONAL: dict[str, list[str]] = {
-    "notebooks": ["notebooks", "tests/integration/test_notebooks.py"],
+    "notebooks": ["notebooks", "scripts/notebooks.py", "tests/integration/test_notebooks.py"],
     "demo_app=gradio,fastapi": [
         "app",
         "locks/demo.txt",

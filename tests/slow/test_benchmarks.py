@@ -17,7 +17,9 @@ import sys, polars
 table = polars.read_csv(sys.argv[1], try_parse_dates=True, infer_schema_length=None)
 table.write_parquet(sys.argv[2])
 """
-WITHOUT_WRK = "preprocess train predict render startup gate leaks lookups drift tracking quality".split()
+WITHOUT_WRK = (
+    "preprocess train predict render startup gate leaks lookups drift tracking quality".split()
+)
 
 
 def why_no_wrk() -> str:
