@@ -53,8 +53,9 @@ def execute(notebook: NotebookNode) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("raw", "processed", "models", "artifacts"):
             os.environ[PREFIX + name.upper()] = str(Path(folder, name))
-        options = {"timeout": 300, "record_timing": False, "coalesce_streams": True}
-        NotebookClient(notebook, resources={"metadata": {"path": ROOT}}, **options).execute()
+        client = NotebookClient(notebook, resources={"metadata": {"path": ROOT}}, timeout=300)
+        client.record_timing, client.coalesce_streams = False, True
+        client.execute()
     notebook["metadata"][TABLE] = table()
     tidy(notebook)
     for output in outputs(notebook):
