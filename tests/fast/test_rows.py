@@ -90,8 +90,12 @@ def project(row: Answers, bake: Baker) -> Path:
 
 
 def texts(project: Path) -> dict[str, str]:
+    """Return what can be read in each file; the letters of a notebook's pictures are no words."""
+    picture = re.compile(r'(?<="image/png": ")[A-Za-z0-9+/=]+(?=")')
     return {
-        name: path.read_text("utf-8") for path, name in files(project) if path.suffix not in NO_TEXT
+        name: picture.sub("", path.read_text("utf-8"))
+        for path, name in files(project)
+        if path.suffix not in NO_TEXT
     }
 
 
