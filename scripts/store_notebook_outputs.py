@@ -44,9 +44,9 @@ def template(notebooks: list[dict[str, Any]]) -> str:
         if outputs[0] != outputs[1]:
             choices[f"<{number}>"] = outputs
             cell["outputs"] = f"<{number}>"
-    hashes = [one["metadata"]["table_sha256"] for one in notebooks]
-    assert hashes[0] == hashes[1], "both tasks are made from one table"
+    a, b = (one["metadata"]["made_from"] for one in notebooks)
     text = json.dumps(first, indent=1, ensure_ascii=False) + "\n"
+    text = text.replace(a, f"{{{{ '{a}' if cookiecutter.task == '{TASKS[0]}' else '{b}' }}}}")
     for mark, outputs in choices.items():
         lines = []
         for task, value in zip(TASKS, outputs, strict=True):

@@ -9,12 +9,15 @@ earlier commands left here is neither changed nor shown.
 """
 
 import base64
+import hashlib
 import io
+import json
 import os
 import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import numpy as np
@@ -23,6 +26,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from {{ cookiecutter.package_name }}.config import load_config
+from {{ cookiecutter.package_name }}.data.schema import load_schema
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
@@ -31,7 +35,14 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-TABLE = "table_sha256"  # in the metadata: what data.sha256 was when the outputs were stored
+MADE_FROM = "made_from"  # in the metadata: `made_from` when the outputs were stored
+SETTINGS: dict[str, Any] = {
+    "task": True,
+    "data": {"sha256"},
+    "split": True,
+    "features": {"derived", "max_categories"},
+    "train": {"baseline", "params", "seed"},
+}
 SHOWN = ("text/html", "image/png", "text/plain")  # the first that is there is what people see
 COLORS = 32  # of a picture's palette: a third of the bytes
 # Another processor rounds sums otherwise, and another release of a library draws letters otherwise.
@@ -56,7 +67,7 @@ def execute(notebook: NotebookNode) -> None:
         client = NotebookClient(notebook, resources={"metadata": {"path": ROOT}}, timeout=300)
         client.record_timing, client.coalesce_streams = False, True
         client.execute()
-    notebook["metadata"][TABLE] = table()
+    notebook["metadata"][MADE_FROM] = made_from()
     tidy(notebook)
     for output in outputs(notebook):
         if picture := output.get("data", {}).get("image/png"):
@@ -65,7 +76,7 @@ def execute(notebook: NotebookNode) -> None:
 
 def tidy(notebook: NotebookNode) -> None:
     """Keep sources and outputs; drop counts, times and the versions of whoever ran it."""
-    notebook["metadata"] = METADATA | {TABLE: notebook["metadata"].get(TABLE)}
+    notebook["metadata"] = METADATA | {MADE_FROM: notebook["metadata"].get(MADE_FROM)}
     for cell in notebook["cells"]:
         cell["metadata"] = {}
         if cell["cell_type"] == "code":
@@ -75,15 +86,19 @@ def tidy(notebook: NotebookNode) -> None:
             output["execution_count"] = None
 
 
-def table() -> str | None:
-    """Return which table the configuration names, by its SHA-256."""
-    return load_config(ROOT / "configs/default.yml", {}).data.sha256
+def made_from() -> str:
+    """Return the SHA-256 of what the outputs depend on: table, columns and settings."""
+    config = load_config(ROOT / "configs/default.yml", {})
+    columns = load_schema(ROOT / config.paths.schema_).columns
+    known = config.model_dump(mode="json", include=SETTINGS)
+    known["columns"] = {name: [c.type, c.role, c.description] for name, c in columns.items()}
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
-def is_of_this_table(path: Path) -> bool:
-    """Tell whether a notebook shows something, and that of the table of now."""
+def is_of_now(path: Path) -> bool:
+    """Tell whether a notebook shows something, and that of the table and settings of now."""
     notebook = read(path)
-    return bool(outputs(notebook)) and notebook["metadata"].get(TABLE) == table()
+    return bool(outputs(notebook)) and notebook["metadata"].get(MADE_FROM) == made_from()
 
 
 def outputs(notebook: NotebookNode) -> list[NotebookNode]:
