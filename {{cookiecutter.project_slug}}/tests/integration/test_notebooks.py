@@ -25,7 +25,7 @@ def test_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_shows_what_it_would_show_now(path: Path) -> None:
     if not script.is_of_now(path):
-        pytest.skip(f"{path.name} shows nothing, or other settings: `make notebooks` stores outputs")
+        pytest.skip(f"{path.name} shows nothing, or other settings: `make notebooks`")
     assert script.outdated([path]) == [], "`make notebooks` stores what is shown now"
 
 
