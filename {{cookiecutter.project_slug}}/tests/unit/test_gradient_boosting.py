@@ -42,6 +42,18 @@ def loss(model: GradientBoosting, classes: int, rows: Set) -> float:
     return float(-np.log(y_pred[np.arange(len(y)), y.astype(int)]).mean())
 
 
+@pytest.mark.parametrize(
+    ("name", "alias", "value"), [("learning_rate", "eta", 0.3), ("num_leaves", "max_leaves", 4)]
+)
+def test_an_alias_takes_the_place_of_a_default(name: str, alias: str, value: float) -> None:
+    by_alias, by_name, neither = (
+        fitted(2, n_estimators=5, **given)[0].predict(draw(2, 50, 2)[0])
+        for given in ({alias: value}, {name: value}, {})
+    )
+    assert (by_alias == by_name).all()
+    assert (by_alias != neither).any()
+
+
 @pytest.mark.parametrize("classes", [0, 2, 3])
 def test_validation_rows_tell_how_many_trees(classes: int) -> None:
     model, found = fitted(classes)

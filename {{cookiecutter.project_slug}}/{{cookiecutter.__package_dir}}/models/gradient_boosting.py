@@ -100,7 +100,10 @@ class GradientBoosting:
 
         rounds, patience = take("num_iterations"), take("early_stopping_round")
         objective = _objective(take("objective"), classes)
-        params = {**self.defaults, **objective, "boosting": take("boosting") or "gbdt", **given}
+        params = {**self.defaults, **objective, "boosting": take("boosting") or "gbdt"}
+        # LightGBM prefers a parameter's own name, so a default gives way to each alias of it.
+        params |= {name: value for name in self.defaults if (value := take(name)) is not None}
+        params |= given
         params |= {
             "seed": self.settings.seed,
             "num_threads": self.settings.threads,
