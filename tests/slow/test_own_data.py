@@ -60,7 +60,7 @@ def wide_with_gaps(rng: random.Random) -> Table:
 
 
 def dates_and_text(rng: random.Random) -> Table:
-    """Three classes, a time column, a free text and a unique code."""
+    """Three classes, a time column, a free text, a unique code and decimal commas."""
     rows = []
     for number in range(ROWS):
         when = datetime(2021, 1, 1) + timedelta(hours=7 * number + rng.randint(0, 5))
@@ -68,7 +68,7 @@ def dates_and_text(rng: random.Random) -> Table:
         level = rng.choice(["low", "middle", "high"])
         weight = {"low": 1, "middle": 4, "high": 9}[level] + rng.gauss(0, 1.5)
         code = "".join(rng.choices(string.ascii_uppercase, k=8)) + str(number)
-        rows.append([when.isoformat(), code, note, round(weight, 3), level])
+        rows.append([when.isoformat(), code, note, f"{weight:.2f}".replace(".", ","), level])
     return "level", ["opened", "code", "note", "weight", "level"], rows
 
 

@@ -470,6 +470,8 @@ def cells(
         low, high = bounds(column, 1000.0)
         numbers = draw.uniform(low, high, rows).tolist()
         texts = [str(int(value) if column.is_integer else value) for value in numbers]
+        if column.number_format is not None:
+            texts = [text.replace(".", column.number_format.decimal) for text in texts]
     gaps = draw.random(rows) < 0.1 * column.nullable
     return [None if gap else text for gap, text in zip(gaps, texts, strict=True)]
 
