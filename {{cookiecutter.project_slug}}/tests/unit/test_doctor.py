@@ -61,7 +61,7 @@ def test_the_packages_of_the_pins(tmp_path: Path) -> None:
     right = metadata.version("numpy")
     pins.write_text(f"# From: nothing\nnumpy=={right}\nno-such-package==1.0\n", "utf-8")
     assert doctor.packages(pins).said.startswith("1 in the versions")
-    pins.write_text("numpy==0.1\npolars==0.1 ; sys_platform == 'none'\n", "utf-8")
+    pins.write_text("numpy==0.1\npip==0.1\npolars==0.1 ; sys_platform == 'none'\n", "utf-8")
     wrong = doctor.packages(pins)
     assert (wrong.state, wrong.mend) == ("mend", "make setup")
     assert wrong.said == f"numpy {right}, not 0.1"

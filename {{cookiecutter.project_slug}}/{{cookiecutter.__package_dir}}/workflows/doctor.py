@@ -22,6 +22,7 @@ SETUP = "make setup"
 PYTHONS = (3, 11), (3, 13)
 LEAST_DISK = 2**30  # bytes; a run of the sample needs a hundredth of it
 SHOWN = 3  # of many, by name
+SEEDED = {"pip", "setuptools"}  # in any .venv, in the versions of its Python; no command uses them
 PAGES = ("*.md", "docs/**/*.md", "pyproject.toml")
 # What stands where a person has not written yet: in a new project, or after `schema infer`.
 OPEN = re.compile(r"^To be stated: .*|you@example\.com|your-github-name|\bYour Name\b", re.M)
@@ -86,6 +87,8 @@ def packages(constraints: Path) -> Finding:
     except FileNotFoundError:
         return Finding("packages", "mend", f"{constraints} is missing", "make lock")
     for name, pin in _pins(lines):
+        if name in SEEDED:
+            continue
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
