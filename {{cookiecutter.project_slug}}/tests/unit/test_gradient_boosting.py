@@ -54,6 +54,12 @@ def test_an_alias_takes_the_place_of_a_default(name: str, alias: str, value: flo
     assert (by_alias != neither).any()
 
 
+@pytest.mark.parametrize("name", ["seed", "random_state", "n_jobs"])
+def test_what_has_a_setting_of_its_own_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=r"train\.params: \w+ stands in train\.(seed|threads)"):
+        fitted(2, **{name: 1})
+
+
 @pytest.mark.parametrize("classes", [0, 2, 3])
 def test_validation_rows_tell_how_many_trees(classes: int) -> None:
     model, found = fitted(classes)

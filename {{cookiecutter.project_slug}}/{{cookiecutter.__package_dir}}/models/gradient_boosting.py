@@ -98,6 +98,9 @@ class GradientBoosting:
             values = [given.pop(one) for one in names]  # what `fit_until` has found comes last
             return values[-1] if values else None
 
+        for name, setting in (("seed", "train.seed"), ("num_threads", "train.threads")):
+            if take(name) is not None:
+                raise UserError(f"train.params: {name} stands in {setting}", 2)
         rounds, patience = take("num_iterations"), take("early_stopping_round")
         objective = _objective(take("objective"), classes)
         params = {**self.defaults, **objective, "boosting": take("boosting") or "gbdt"}
