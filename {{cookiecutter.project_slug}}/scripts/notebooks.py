@@ -62,11 +62,13 @@ def write(notebook: NotebookNode, path: Path) -> None:
 def execute(notebook: NotebookNode) -> None:
     """Run a notebook from top to bottom, and keep what it shows in it."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("raw", "processed", "models", "artifacts"):
-            os.environ[PREFIX + name.upper()] = str(Path(folder, name))
+        paths = {
+            PREFIX + name.upper(): str(Path(folder, name))
+            for name in ("raw", "processed", "models", "artifacts")
+        }
         client = NotebookClient(notebook, resources={"metadata": {"path": ROOT}}, timeout=300)
         client.record_timing, client.coalesce_streams = False, True
-        client.execute()
+        client.execute(env=os.environ | paths)
     notebook["metadata"][MADE_FROM] = made_from()
     tidy(notebook)
     for output in outputs(notebook):

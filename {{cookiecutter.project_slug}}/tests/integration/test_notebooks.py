@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def test_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
 def test_shows_what_it_would_show_now(path: Path) -> None:
     if not script.is_of_now(path):
         pytest.skip(f"{path.name} shows nothing, or other settings: `make notebooks`")
+    before = dict(os.environ)
     assert script.outdated([path]) == [], "`make notebooks` stores what is shown now"
+    assert dict(os.environ) == before, "other tests find their own places"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
